@@ -1,0 +1,442 @@
+"""The rules of order, one test each; then all of them at once against a slow, plain sequencer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import accumulate
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.errors import InvariantError
+from schemas.events import End, Message, Source
+from streams.engine.sequencer import STALLED_AFTER, Gap, Resumed, Sequencer, Stalled
+from tests.unit.engine.logs import MODEL, Row, announce, block, drain, tick
+from tests.unit.engine.naive_sequencer import NaiveSequencer
+
+A, B, C = Source("features", 0), Source("features", 1), Source("labels", 0)
+GRACE = 1_000
+
+
+def sequencer(*sources: Source, max_hold: int = 1_000) -> Sequencer:
+    made = Sequencer(grace_ms=GRACE, max_hold=max_hold)
+    made.push(announce(*sources))
+    return made
+
+
+def clocks(rows: list[Row]) -> list[int]:
+    return [row.clock for row in rows]
+
+
+# --- one test a rule
+
+
+def test_q1_the_clock_is_the_running_maximum_of_a_sources_timestamps() -> None:
+    s = sequencer(A)
+    s.push(block(A, [10, 30, 20]))
+    s.push(block(A, [25, 40], start=3))
+    assert clocks(drain(s)) == [10, 30, 30, 30, 40]
+
+
+def test_q2_a_row_goes_when_no_other_source_can_send_a_lower_key() -> None:
+    s = sequencer(A, B)
+    s.push(block(A, [10, 20, 30]))
+    assert drain(s) == []
+    s.push(block(B, [20]))
+    assert drain(s) == [Row(10, A, 0), Row(20, A, 1), Row(20, B, 0)]  # B may yet send 20, but not before A's 20
+    s.push(block(B, [29], start=1))
+    assert drain(s) == [Row(29, B, 1)]
+
+
+def test_q2_at_equal_clocks_the_later_source_waits_for_the_earlier() -> None:
+    s = sequencer(A, B)
+    s.push(block(B, [20]))
+    s.push(block(A, [20]))
+    assert drain(s) == [Row(20, A, 0)]  # A may send another 20, which would come before B's
+    s.push(block(A, [20, 21], start=1))
+    assert drain(s) == [Row(20, A, 1), Row(20, B, 0)]
+
+
+def test_q2_a_single_source_is_never_held_back() -> None:
+    s = sequencer(A)
+    s.push(block(A, [10, 20]))
+    release = s.release()
+    assert release is not None
+    assert release.order is None
+    (piece,) = release.pieces
+    assert (piece.lo, piece.hi) == (0, 2)
+
+
+def test_q3_before_the_announcement_everything_is_held() -> None:
+    s = Sequencer(grace_ms=GRACE, max_hold=1_000)
+    s.push(block(A, [10]))
+    assert drain(s) == []
+    assert s.holder() is None
+    s.push(announce(A))
+    assert clocks(drain(s)) == [10]
+
+
+def test_q3_a_source_that_has_sent_nothing_holds_back_all_others_also_when_announced_later() -> None:
+    s = sequencer(A)
+    s.push(announce(A, B))
+    s.push(block(A, [10]))
+    assert drain(s) == []
+    assert s.holder() == B
+    s.push(block(B, [15]))
+    assert clocks(drain(s)) == [10]
+    assert s.holder() == A
+
+
+def test_q3_an_announcement_forgets_no_source_and_rows_announce_theirs() -> None:
+    s = sequencer(A, B)
+    s.push(announce(A))
+    s.push(block(A, [10]))
+    assert drain(s) == []
+    s.push(block(C, [5]))
+    s.push(block(B, [20]))
+    assert drain(s) == [Row(5, C, 0)]
+
+
+def test_q4_a_block_above_the_cursor_is_a_gap() -> None:
+    s = sequencer(A)
+    assert s.push(block(A, [10, 20], start=100)) == []
+    assert s.push(block(A, [30], start=105)) == [Gap(A, expected=102, found=105)]
+    assert s.counters().gaps == 1
+    assert [row.offset for row in drain(s)] == [100, 101, 105]
+
+
+def test_q4_rows_below_the_cursor_are_duplicates() -> None:
+    s = sequencer(A)
+    s.push(block(A, [10, 20, 30]))
+    s.push(block(A, [10, 20], start=0))
+    s.push(block(A, [20, 30, 40, 50], start=1))
+    assert [row.offset for row in drain(s)] == [0, 1, 2, 3, 4]
+    assert s.counters().duplicates == 4
+    assert s.counters().gaps == 0
+
+
+def test_q4_offsets_without_a_row_are_covered_by_their_block() -> None:
+    s = sequencer(A)
+    s.push(block(A, [10], start=0, offsets=[3], end=10))
+    assert s.push(block(A, [20], start=10)) == []
+    assert [row.offset for row in drain(s)] == [3, 10]
+
+
+def test_q4_a_tick_moves_the_cursor_and_is_no_gap() -> None:
+    s = sequencer(A)
+    s.push(block(A, [10]))
+    assert s.push(tick(A, 50)) == []
+    assert s.push(block(A, [20], start=50)) == []
+    assert s.push(block(A, [30], start=40)) == []
+    assert (s.counters().gaps, s.counters().duplicates) == (0, 1)
+
+
+def test_q5_a_tick_of_a_source_that_is_not_idle_lets_nothing_go() -> None:
+    s = sequencer(A, B)
+    s.push(block(A, [10]))
+    s.push(tick(B, 0, idle_ms=GRACE - 1))
+    assert drain(s) == []
+
+
+def test_q5_a_tick_from_below_the_cursor_says_nothing_about_the_end() -> None:
+    s = sequencer(A, B)
+    s.push(block(A, [10, 2_000, 5_000]))
+    s.push(block(B, [10], start=7))
+    assert clocks(drain(s)) == [10, 10]
+    s.push(tick(B, 7, idle_ms=60_000))
+    assert drain(s) == []
+
+
+def test_q6_an_idle_source_follows_the_others_a_grace_behind() -> None:
+    s = sequencer(A, B)
+    s.push(tick(B, 0, idle_ms=GRACE))
+    s.push(block(A, [10, 4_000, 5_000]))
+    assert clocks(drain(s)) == [10, 4_000]
+    s.push(block(A, [5_001, 6_000], start=3))
+    assert clocks(drain(s)) == [5_000]
+
+
+def test_q6_idleness_never_takes_a_frontier_back() -> None:
+    s = sequencer(A, B)
+    s.push(block(B, [4_800]))
+    s.push(tick(B, 1, idle_ms=GRACE))
+    s.push(block(A, [4_700, 5_000]))
+    assert clocks(drain(s)) == [4_700, 4_800]
+
+
+def test_q6_rows_or_a_shorter_tick_end_idleness() -> None:
+    for wakes in (block(B, [10]), tick(B, 0, idle_ms=0)):
+        s = sequencer(A, B)
+        s.push(tick(B, 0, idle_ms=GRACE))
+        s.push(wakes)
+        s.push(block(A, [20, 5_000]))
+        assert drain(s) == ([Row(10, B, 0)] if wakes.end else [])
+
+
+def test_q6_when_all_are_idle_everything_goes() -> None:
+    s = sequencer(A, B, C)
+    s.push(block(A, [10, 20]))
+    s.push(block(B, [15]))
+    for source, end in ((A, 2), (B, 1)):
+        s.push(tick(source, end, idle_ms=GRACE))
+        assert drain(s) == []
+    s.push(tick(C, 0, idle_ms=GRACE))
+    assert clocks(drain(s)) == [10, 15, 20]
+
+
+def test_q6_data_may_be_years_old_ticks_drag_no_clock() -> None:
+    s = sequencer(A, B)
+    s.push(tick(B, 0, idle_ms=3_600_000))
+    s.push(block(A, [10]))
+    s.push(tick(A, 1, idle_ms=3_600_000))
+    s.push(block(B, [11]))
+    s.push(block(A, [12], start=1))
+    assert [row.late for row in drain(s)] == [False, False]
+
+
+def test_q7_a_row_below_what_has_gone_goes_at_once_marked_and_counted() -> None:
+    s = sequencer(A, B)
+    s.push(tick(B, 0, idle_ms=GRACE))
+    s.push(block(A, [1_000, 5_000]))
+    assert drain(s) == [Row(1_000, A, 0)]
+    s.push(block(B, [900, 1_000, 1_001]))
+    assert drain(s) == [Row(900, B, 0, late=True), Row(1_000, B, 1), Row(1_001, B, 2)]  # (1000, B) comes after (1000, A)
+    assert s.counters().late == 1
+
+
+def test_q7_at_equal_clocks_the_earlier_source_is_late() -> None:
+    s = sequencer(A, B)
+    s.push(tick(A, 0, idle_ms=GRACE))
+    s.push(block(B, [1_000, 5_000]))
+    s.push(block(A, [1_000, 1_001]))
+    assert drain(s) == [Row(1_000, B, 0), Row(1_000, A, 0, late=True), Row(1_001, A, 1)]
+
+
+def test_q8_a_record_refused_by_stage_1_moves_no_clock() -> None:
+    s = sequencer(A, B)
+    s.push(block(A, [10, 30], start=0, offsets=[0, 2], end=3))  # offset 1 was stamped with next year: a dead letter
+    s.push(block(B, [20]))
+    assert clocks(drain(s)) == [10, 20]
+    assert s.counters().gaps == 0
+
+
+def test_q9_beyond_max_hold_rows_go_in_key_order_and_are_counted() -> None:
+    s = sequencer(A, B, C, max_hold=3)
+    s.push(block(A, [10, 20, 30]))
+    assert drain(s) == []
+    s.push(block(B, [5, 20, 20]))
+    assert drain(s) == [Row(5, B, 0), Row(10, A, 0), Row(20, A, 1)]
+    assert (s.counters().forced, s.counters().held) == (3, 3)
+    s.push(block(C, [7, 50]))
+    assert drain(s) == [Row(7, C, 0, late=True), Row(20, B, 1), Row(20, B, 2)]
+    assert s.counters().late == 1
+
+
+def test_q9_what_is_forced_breaks_ties_by_source_and_offset_too() -> None:
+    s = sequencer(A, B, C, max_hold=700)
+    for source in (B, A):
+        s.push(block(source, [10] * 300 + [11] * 300))
+    assert drain(s) == [Row(10, A, i) for i in range(300)] + [Row(10, B, i) for i in range(200)]
+
+
+def test_q9_max_hold_holds_before_the_announcement_too() -> None:
+    s = Sequencer(grace_ms=GRACE, max_hold=1)
+    s.push(block(A, [10, 20, 30]))
+    assert clocks(drain(s)) == [10, 20]
+
+
+def test_q9_a_source_not_heard_of_for_30_beats_is_stalled_until_it_is() -> None:
+    s = sequencer(A, B)
+    s.push(block(A, [10, 5_000]))
+    for _ in range(STALLED_AFTER):
+        assert s.push(tick(A, 2)) == []
+    assert drain(s) == []
+    assert s.push(tick(A, 2)) == [Stalled(B, row=0)]
+    assert clocks(drain(s)) == [10]
+    assert s.push(tick(A, 2)) == []
+    assert s.push(block(B, [4_500])) == [Resumed(B, row=1)]
+    assert clocks(drain(s)) == [4_500]
+    s.push(block(A, [9_000], start=2))
+    assert drain(s) == []
+
+
+def test_q9_many_ticking_sources_make_a_beat_no_shorter() -> None:
+    ticking = [Source("features", i) for i in range(50)]
+    s = sequencer(*ticking, C)
+    facts = [fact for _ in range(STALLED_AFTER) for source in ticking for fact in s.push(tick(source, 0))]
+    assert facts == []
+    assert s.push(tick(ticking[0], 0)) == [Stalled(C, row=0)]
+
+
+def test_q9_a_tick_that_begins_a_beat_belongs_to_it() -> None:
+    s = sequencer(A, B)
+    s.push(tick(B, 0))
+    s.push(tick(B, 0))  # begins beat 1
+    facts = [fact for _ in range(STALLED_AFTER) for fact in s.push(tick(A, 0))]
+    assert facts == []
+    assert s.push(tick(A, 0)) == [Stalled(B, row=0)]
+
+
+def test_q10_released_clocks_tell_when_a_source_was_last_heard() -> None:
+    def heard(messages: list[Message]) -> list[tuple[int, Source]]:
+        s = sequencer(A, C)
+        for message in messages:
+            s.push(message)
+        return [(row.clock, row.source) for row in drain(s)]
+
+    rows: list[Message] = [block(C, [10]), block(A, [20, 90_000])]
+    end: list[Message] = [End(MODEL, A), End(MODEL, C)]
+    ticks: list[Message] = [tick(C, 1, idle_ms=90_000)]
+    assert heard(rows + ticks + end) == heard(rows[::-1] + end) == [(10, C), (20, A), (90_000, A)]
+
+
+def test_q11_a_source_that_has_ended_holds_back_nothing() -> None:
+    s = sequencer(A, B)
+    s.push(block(A, [10, 20]))
+    s.push(End(MODEL, B))
+    assert clocks(drain(s)) == [10, 20]
+    s.push(End(MODEL, A))
+    assert s.push(block(A, [10], start=1)) == []  # seen before
+    with pytest.raises(InvariantError, match="from offset 2 on, expected none after its end"):
+        s.push(block(A, [30], start=2))
+
+
+def test_q11_a_source_that_has_ended_is_not_stalled() -> None:
+    s = sequencer(A, B)
+    s.push(End(MODEL, B))
+    assert [fact for _ in range(2 * STALLED_AFTER) for fact in s.push(tick(A, 0))] == []
+
+
+# --- what a release looks like
+
+
+def test_a_block_that_goes_in_steps_is_one_slice_of_one_release() -> None:
+    s = sequencer(A, B)
+    s.push(block(A, [10, 20, 30, 40]))
+    for i, stamp in enumerate((10, 20, 30)):
+        s.push(block(B, [stamp], start=i))
+    release = s.release()
+    assert release is not None
+    assert [(p.block.source, p.lo, p.hi) for p in release.pieces] == [(A, 0, 3), (B, 0, 1), (B, 0, 1), (B, 0, 1)]
+
+
+def test_rows_are_numbered_over_all_releases() -> None:
+    s = sequencer(A)
+    s.push(block(A, [10, 20]))
+    drain(s)
+    s.push(block(A, [30], start=2))
+    release = s.release()
+    assert release is not None
+    assert release.first_row == 2
+
+
+def test_counters_say_how_far_each_source_has_come() -> None:
+    s = sequencer(A, B, C)
+    s.push(block(A, [1_010, 2_020], start=5))
+    s.push(block(B, [1_015]))
+    s.push(tick(C, 9, idle_ms=GRACE))
+    told = s.counters()
+    assert (told.released, told.held) == (2, 1)
+    assert told.sources == (("features", 0, 7, 2_020, 1, 1), ("features", 1, 1, 1_015, 0, 1), ("labels", 0, 9, None, 0, 0))
+
+
+def test_state_is_refused_while_rows_would_be_lost() -> None:
+    s = sequencer(A)
+    s.push(block(A, [10]))
+    with pytest.raises(InvariantError, match=r"1 rows were not handed over"):
+        s.state()
+
+
+# --- all rules at once
+
+SOURCES = (A, B, C)
+
+
+@st.composite
+def readings(draw: st.DrawFn) -> tuple[dict[Source, list[int]], list[Message], list[bool]]:
+    """Logs; the blocks of one way to read them, cut, interleaved and repeated; and after which of them to release."""
+    stamps = st.lists(st.integers(0, 12).map(lambda n: n * 500), max_size=12)
+    logs = {source: draw(stamps) for source in SOURCES[: draw(st.integers(1, 3))]}
+    steps = draw(st.lists(st.tuples(st.sampled_from(list(logs)), st.integers(0, 3), st.integers(0, 5)), max_size=20))
+    read = dict.fromkeys(logs, 0)
+    messages: list[Message] = []
+    for source, back, n in [*steps, *((source, 0, len(log)) for source, log in logs.items())]:
+        lo = max(0, read[source] - back)
+        part = logs[source][lo : lo + n]
+        if part:
+            messages.append(block(source, part, start=lo))
+            read[source] = max(read[source], lo + len(part))
+    return logs, messages, draw(st.lists(st.booleans(), min_size=len(messages), max_size=len(messages)))
+
+
+@given(readings())
+def test_any_cut_any_interleaving_any_repetition_gives_the_order_of_keys(reading: tuple) -> None:
+    logs, messages, stops = reading
+    s = sequencer(*logs)
+    out = []
+    for message, stop in zip(messages, stops, strict=True):
+        s.push(message)
+        out += drain(s) if stop else []
+    for source in logs:
+        s.push(End(MODEL, source))
+    out += drain(s)
+    assert out == sorted(Row(clock, source, i) for source, log in logs.items() for i, clock in enumerate(accumulate(log, max)))
+    assert s.counters().duplicates == sum(len(m) for m in messages) - sum(map(len, logs.values()))
+    assert (s.counters().late, s.counters().gaps, s.counters().held) == (0, 0, 0)
+
+
+@st.composite
+def journals(draw: st.DrawFn) -> list[Message]:
+    """Anything a journal may hold: late rows, ticks old and new, gaps, repeats, announcements at odd times."""
+    source = st.sampled_from(SOURCES)
+    stamps = st.lists(st.integers(0, 12).map(lambda n: n * 500), min_size=1, max_size=5)
+    idle = st.sampled_from([0, GRACE - 1, GRACE])
+    message = st.one_of(
+        st.tuples(st.just("rows"), source, stamps, st.integers(-2, 1)),
+        st.tuples(st.just("tick"), source, idle, st.integers(-1, 1)),
+        st.tuples(st.just("announce"), st.lists(source, max_size=2)),
+    )
+    read = dict.fromkeys(SOURCES, 3)
+    messages: list[Message] = []
+    for kind, *rest in draw(st.lists(message, max_size=30)):
+        if kind == "rows":
+            at, part, jump = rest
+            messages.append(block(at, part, start=read[at] + jump))
+            read[at] = max(read[at], read[at] + jump + len(part))
+        elif kind == "tick":
+            at, idle_ms, jump = rest
+            messages.append(tick(at, read[at] + jump, idle_ms=idle_ms))
+            read[at] = max(read[at], read[at] + jump)
+        else:
+            messages.append(announce(*rest[0]))
+    return [*messages, announce(*SOURCES), *(End(MODEL, at) for at in SOURCES)]
+
+
+@settings(max_examples=300)
+@given(journals(), st.integers(1, 8), st.integers(1, 40), st.integers(0, 40), st.integers(2, 4))
+def test_a_journal_gives_one_order_however_it_is_batched_and_wherever_it_is_restored(
+    journal: list[Message], max_hold: int, every: int, restore_at: int, stalled_after: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("streams.engine.sequencer.STALLED_AFTER", stalled_after)
+        naive = NaiveSequencer(grace_ms=GRACE, max_hold=max_hold, stalled_after=stalled_after)
+        s = Sequencer(grace_ms=GRACE, max_hold=max_hold)
+        out = []
+        for i, message in enumerate(journal):
+            naive.push(message)
+            s.push(message)
+            if i % every == 0 or i == restore_at:
+                out += drain(s)
+            if i == restore_at:
+                s = Sequencer.from_state(s.state(), grace_ms=GRACE, max_hold=max_hold)
+        out += drain(s)
+    assert out == naive.out
+    told = s.counters()
+    assert (told.duplicates, told.forced, told.gaps) == (naive.duplicates, naive.forced, naive.gaps)
+    assert (told.released, told.held) == (len(out), 0)
+    assert told.late == sum(row.late for row in out)
+    sent = Counter((m.source, o) for m in journal if hasattr(m, "offsets") for o in m.offsets.tolist())
+    once = Counter((row.source, row.offset) for row in out)
+    assert max(once.values(), default=1) == 1
+    assert sent.total() == once.total() + told.duplicates
