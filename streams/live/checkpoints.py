@@ -1,0 +1,280 @@
+"""Checkpoints: kill the worker anywhere, and the alert topic ends as an uninterrupted run would have left it.
+
+Restoring a journal partition:
+
+1. write a claim to the state topic, so that the owner before us stops writing;
+2. take the newest whole checkpoint (`streams.live.state_topic`); read the journal on where it says, never at the group's committed
+   offset: a checkpoint and its journal offset fit each other whoever wrote them;
+3. read what the alert topic has got since that checkpoint; those alerts will come again and are not sent twice.
+
+Saving it: has somebody else claimed the partition? → send the outbox, wait for every acknowledgement → write the chunks, then the
+manifest, wait → commit the journal offset, which is only a fallback and shows the lag.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Iterable, Mapping
+from dataclasses import dataclass, field
+from time import monotonic, time
+from typing import Any, Protocol
+
+import orjson
+
+from schemas import snapshot
+from schemas.alerts import Alert
+from schemas.config import Config
+from schemas.errors import BrokerError, FormatError
+from streams.engine.kernel import Engine
+from streams.engine.monitors import References
+from streams.live.log_reader import Bounds, LogReader, LogRecord
+from streams.live.slots import Slot
+from streams.live.state_topic import Manifest, claim_key, greatest_token, manifests, records_of, snapshot_of, stale_keys
+
+__all__ = ["Checkpointer", "Send", "Tenure"]
+
+logger = logging.getLogger(__name__)
+
+#: How many records of the end of a state partition to read at first; more only when they hold no whole checkpoint.
+TAILS = (100, 2_000, None)
+
+
+class Send(Protocol):
+    """Hands a record to the producer; the awaitable it returns is done when the broker has the record (``.offset``)."""
+
+    async def __call__(
+        self, topic: str, *, key: bytes, value: bytes | None, partition: int | None = None, headers: Mapping[str, bytes] | None = None
+    ) -> Awaitable[Any]:
+        """Wait until the producer has room for it."""
+        ...
+
+
+@dataclass(slots=True)
+class Tenure:
+    """A slot while it is ours, and what is known of its checkpoints.
+
+    Parameters
+    ----------
+    token : int
+        Greater than those of all former owners.
+    state_end : int
+        Up to where the state partition is known; what others write after it concerns us.
+    epoch : int
+        Number of checkpoints written under this token.
+    saved : int or None
+        Journal offset of the newest checkpoint.
+    stale : list of lists
+        Keys of former owners, deleted after the first checkpoint (those older than what was restored) and the second (the rest: by then
+        both of our slots are whole).
+    superseded : bool
+        Somebody else has claimed the partition: nothing of this slot may leave the worker any more.
+    """
+
+    partition: int
+    slot: Slot
+    token: int
+    state_end: int
+    stale: list[list[bytes]]
+    epoch: int = 0
+    saved: int | None = None
+    saved_at: float = field(default_factory=monotonic)
+    committed: int = -1
+    superseded: bool = False
+    snapshot_bytes: int = 0
+    seconds: float = 0.0
+
+
+class Checkpointer:
+    """Restores and saves the slots of this worker.
+
+    Parameters
+    ----------
+    config : Config
+        The configuration.
+    references : mapping
+        References loaded from files, by (model, version).
+    log : LogReader
+        Reads the state, journal and alert topics.
+    send : Send
+        Writes to the state and alert topics.
+    worker : str
+        Name of this worker, for the claims.
+    """
+
+    def __init__(self, config: Config, references: References, *, log: LogReader, send: Send, worker: str) -> None:
+        self._config, self._references, self._log, self._send, self._worker = config, references, log, send, worker
+        self.tenures: dict[int, Tenure] = {}
+        self._saving = asyncio.Lock()
+
+    def tenure(self, partition: int) -> Tenure | None:
+        """Return a partition of ours that may be worked on."""
+        tenure = self.tenures.get(partition)
+        return None if tenure is None or tenure.superseded else tenure
+
+    # ---- restoring
+
+    async def restore(self, committed: Mapping[int, int | None]) -> dict[int, int]:
+        """Have a slot for exactly these journal partitions; return where to read each on.
+
+        A slot that stays ours is kept as it is, unless somebody else has claimed its partition in the meantime.
+        """
+        for partition in [p for p in self.tenures if p not in committed]:
+            del self.tenures[partition]
+        for tenure in self.tenures.values():
+            await self._look_for_claims(tenure)
+        missing = [p for p in committed if self.tenure(p) is None]
+        restored = await asyncio.gather(*(self._restore(p, committed[p]) for p in missing))
+        self.tenures.update({tenure.partition: tenure for tenure in restored})
+        return {p: self.tenures[p].slot.next_offset for p in committed}
+
+    async def _restore(self, partition: int, committed: int | None) -> Tenure:
+        claim = orjson.dumps({"worker": self._worker, "at_ms": int(time() * 1000)})
+        sent = await self._send(self._config.state_topic, key=claim_key(partition), value=claim, partition=partition)
+        claim_offset = (await sent).offset
+        journal = (await self._log.bounds(self._config.journal_topic, [partition]))[partition]
+        first = (await self._log.bounds(self._config.state_topic, [partition]))[partition].first
+        for tail in TAILS:
+            start = first if tail is None else max(first, claim_offset - tail)
+            records = await self._log.read(self._config.state_topic, partition, start, claim_offset + 1)
+            manifest, engine = self._newest(partition, records)
+            if manifest is not None or start == first:
+                break
+        token = max(greatest_token(records), claim_offset) + 1
+        older = [] if manifest is None else stale_keys(records, below=manifest.token)
+        stale = [older, [key for key in stale_keys(records, below=token) if key not in set(older)]]
+        if manifest is None:
+            position = journal.first if committed is None else committed
+            logger.info("journal partition %d: no checkpoint, starting with an empty state at offset %d", partition, position)
+        else:
+            position = manifest.journal
+            logger.info("journal partition %d: restored checkpoint %s, reading on at offset %d", partition, manifest.prefix, position)
+        sent_since = await self._alerts_since({} if manifest is None else manifest.alerts)
+        slot = Slot(engine, _within(journal, position, partition), alerts_sent=sent_since)
+        return Tenure(partition, slot, token, claim_offset + 1, stale)
+
+    def _newest(self, partition: int, records: list[LogRecord]) -> tuple[Manifest | None, Engine]:
+        found, damaged = manifests(records, partition)
+        for error in damaged:
+            logger.warning("journal partition %d: passing over a checkpoint: %s", partition, error)
+        for manifest in found:
+            try:
+                _, tree = snapshot.unpack(snapshot_of(manifest, records))
+                return manifest, Engine(self._config, self._references, state=tree)
+            except FormatError as error:
+                logger.warning("journal partition %d: passing over a checkpoint: %s", partition, error)
+        return None, Engine(self._config, self._references)
+
+    async def _alerts_since(self, ends: Mapping[int, int]) -> set[str]:
+        topic = self._config.alerts.topic
+        bounds = await self._log.bounds(topic)
+        read = (self._log.read(topic, p, max(b.first, ends.get(p, b.first)), b.next) for p, b in bounds.items())
+        return {identity for records in await asyncio.gather(*read) for record in records if (identity := _alert_id(record.value))}
+
+    # ---- saving
+
+    async def checkpoint(self, partitions: Iterable[int] | None = None) -> None:
+        """Save the slots that moved (of these partitions, or of all).
+
+        Side by side: a state partition without a leader must not keep the others from being saved.
+        """
+        async with self._saving:
+            wanted = self.tenures if partitions is None else partitions
+            due = [t for p in wanted if (t := self.tenure(p)) is not None and t.slot.next_offset != t.saved]
+            if not due:
+                return
+            try:
+                # Asked before the cut: whatever the slots send after it lies behind these ends.
+                topic = self._config.alerts.topic
+                ends = {p: b.next for p, b in (await self._log.bounds(topic)).items()}
+            except BrokerError as error:
+                logger.warning("no checkpoint now: %s", error)
+                return
+            results = await asyncio.gather(*(self._save(tenure, ends) for tenure in due), return_exceptions=True)
+            for result in results:
+                if isinstance(result, BrokerError):  # nothing was lost: what isn't saved is read again
+                    logger.warning("no checkpoint now: %s", result)
+                elif isinstance(result, BaseException):  # a send has failed for good
+                    raise result
+
+    async def _save(self, tenure: Tenure, alert_ends: Mapping[int, int]) -> None:
+        await self._look_for_claims(tenure)
+        if tenure.superseded:
+            return
+        start = monotonic()
+        slot, position, tree, rows = tenure.slot, tenure.slot.next_offset, tenure.slot.engine.snapshot(), tenure.slot.rows
+        await slot.flush(self.send_alert)
+        await slot.acknowledged()
+        packed = await asyncio.to_thread(
+            snapshot.pack, tree, header={"application": self._config.application, "partition": tenure.partition}
+        )
+        records = await asyncio.to_thread(
+            records_of,
+            packed,
+            partition=tenure.partition,
+            token=tenure.token,
+            epoch=tenure.epoch + 1,
+            journal=position,
+            alerts=alert_ends,
+        )
+        await self._write(tenure, records[:-1])
+        await self._write(tenure, records[-1:])
+        tenure.epoch += 1
+        tenure.saved, tenure.saved_at, tenure.snapshot_bytes = position, monotonic(), len(packed)
+        tenure.seconds = tenure.saved_at - start
+        slot.rows -= rows
+        if tenure.stale:
+            await self._write(tenure, [(key, None) for key in tenure.stale.pop(0)])
+
+    async def _write(self, tenure: Tenure, records: Iterable[tuple[bytes, bytes | None]]) -> None:
+        state = self._config.state_topic
+        sent = [await self._send(state, key=key, value=value, partition=tenure.partition) for key, value in records]
+        for written in await asyncio.gather(*sent):
+            tenure.state_end = max(tenure.state_end, written.offset + 1)
+
+    async def _look_for_claims(self, tenure: Tenure) -> None:
+        """Has another worker claimed the partition since we looked last?"""
+        state = self._config.state_topic
+        end = (await self._log.bounds(state, [tenure.partition]))[tenure.partition].next
+        if end > tenure.state_end:
+            newer = await self._log.read(state, tenure.partition, tenure.state_end, end)
+            tenure.state_end = end
+            if any(record.key == claim_key(tenure.partition) for record in newer):
+                tenure.superseded = True
+                logger.warning("journal partition %d: another worker has claimed it, nothing more is sent from here", tenure.partition)
+
+    async def flush(self, tenure: Tenure) -> None:
+        """Send the alerts of a slot."""
+        if not tenure.superseded:
+            await tenure.slot.flush(self.send_alert)
+
+    async def send_alert(self, alert: Alert) -> Awaitable[Any]:
+        """Hand an alert to the producer."""
+        return await self._send(self._config.alerts.topic, key=alert.data.stream.encode(), value=alert.to_json())
+
+
+def _alert_id(value: bytes | None) -> str | None:
+    """Id of an alert, None when the record is nothing of ours."""
+    try:
+        event = orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
+        return None
+    identity = event.get("id") if isinstance(event, dict) else None
+    return identity if isinstance(identity, str) else None
+
+
+def _within(journal: Bounds, position: int, partition: int) -> int:
+    """Return `position`, or the nearest offset that the journal has; the engine counts what is missing as a gap of its sources."""
+    if journal.first <= position <= journal.next:
+        return position
+    nearest = journal.first
+    logger.error(
+        "journal partition %d: offset %d is not there (it holds %d to %d: retention is shorter than the outage, or the topic was made"
+        " anew), reading on at %d; what is missing is counted as gaps",
+        partition,
+        position,
+        journal.first,
+        journal.next,
+        nearest,
+    )
+    return nearest

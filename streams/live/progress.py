@@ -1,0 +1,131 @@
+"""How far one source partition has got into the journal, and what must be told about it.
+
+Two rules:
+
+* **ticks**, once a second: a source that is at its end tells every model of its topic, with how long it has been there; one that moved
+  tells the models that got no rows from it. One that neither moves nor is at its end (a broker away, an open transaction) says
+  nothing: after 30 s of silence the engine goes on without it.
+* **commits**: offset X may be committed when the journal holds everything below X *and* every model has been told of X. Otherwise a
+  model without rows would, after a restart at X, take the step from where it was last told to X for a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import Any, NamedTuple
+
+from schemas.events import Source, Tick
+
+__all__ = ["SourceProgress", "Standing"]
+
+#: Older answers of the broker (in seconds) don't prove that a source is at its end.
+FRESH = 5.0
+
+
+class Standing(NamedTuple):
+    """How a partition stands at the last fetch.
+
+    Parameters
+    ----------
+    position : int
+        Next offset to fetch.
+    fetched : int
+        One more than the offset of the last record fetched: lower than `position` where transaction markers follow it.
+    highwater : int
+        End of the log.
+    age : float
+        Seconds since the broker said so.
+    """
+
+    position: int
+    fetched: int
+    highwater: int
+    age: float
+
+
+class SourceProgress:
+    """One source partition that this worker journals.
+
+    Parameters
+    ----------
+    source : Source
+        Topic and partition.
+    models : sequence of str
+        Models that read the topic.
+    start : int
+        Offset of the first record to journal.
+
+    Examples
+    --------
+    >>> progress = SourceProgress(Source("features", 0), ["fraud"], start=10)
+    >>> progress.ticks(Standing(position=10, fetched=10, highwater=10, age=0.1), now=5.0)
+    [Tick(model='fraud', source=Source(topic='features', partition=0), end=10, idle_ms=0)]
+    >>> progress.ticks(Standing(position=10, fetched=10, highwater=10, age=0.1), now=6.0)
+    [Tick(model='fraud', source=Source(topic='features', partition=0), end=10, idle_ms=1000)]
+    """
+
+    def __init__(self, source: Source, models: Sequence[str], start: int) -> None:
+        self.source = source
+        #: All records below have been handed to the producer, as blocks or dead letters.
+        self.end = start
+        #: Offset known to be committed.
+        self.committed = -1
+        #: `time.monotonic` when `end` last moved.
+        self.moved_at = float("-inf")
+        self._told = dict.fromkeys(models, start)
+        self._idle_since: float | None = None
+        self._owed: list[Awaitable[Any]] = []
+
+    def told(self, model: str) -> int:
+        """Return up to where the model knows this source: where its next block starts."""
+        return self._told[model]
+
+    def tell(self, model: str, end: int) -> None:
+        """Note that the model has been sent everything below `end`."""
+        self._told[model] = max(self._told[model], end)
+
+    def owe(self, acknowledgement: Awaitable[Any]) -> None:
+        """Note a send whose acknowledgement is outstanding."""
+        self._owed.append(acknowledgement)
+
+    def advance(self, end: int, *, now: float) -> None:
+        """Note that everything below `end` has been handed to the producer."""
+        self.end, self.moved_at, self._idle_since = end, now, None
+
+    def skip_to(self, offset: int) -> None:
+        """Give up on records that the log no longer has; the next block starts at `offset`, so that the engine counts the gap."""
+        self._told = {model: max(told, offset) for model, told in self._told.items()}
+
+    def lag(self, standing: Standing | None) -> int:
+        """Return the number of offsets not yet journaled; 0 before the first fetch."""
+        return 0 if standing is None or self._caught_up(standing) else max(0, standing.highwater - self.end)
+
+    def ticks(self, standing: Standing | None, *, now: float) -> list[Tick]:
+        """Return what to tell now, and note it as told.
+
+        Parameters
+        ----------
+        standing : Standing or None
+            How the partition stood at the last fetch.
+        now : float
+            Monotonic seconds.
+        """
+        at_end = standing is not None and standing.age < FRESH and self._caught_up(standing)
+        if at_end and self._idle_since is None:
+            self._idle_since = now
+        elif not at_end:
+            self._idle_since = None
+        idle_ms = 0 if self._idle_since is None else int((now - self._idle_since) * 1000)
+        due = [model for model, told in self._told.items() if at_end or told < self.end]
+        for model in due:
+            self.tell(model, self.end)
+        return [Tick(model, self.source, self.end, idle_ms) for model in due]
+
+    def outstanding(self) -> list[Awaitable[Any]]:
+        """Hand over the acknowledgements noted so far: once they are there, `end` as of now may be committed (after its ticks)."""
+        owed, self._owed = self._owed, []
+        return owed
+
+    def _caught_up(self, standing: Standing) -> bool:
+        # The position passes transaction markers, which are no records: `end` alone would never reach the high-water mark.
+        return standing.position >= standing.highwater and standing.fetched <= self.end
