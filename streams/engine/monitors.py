@@ -1,0 +1,244 @@
+"""The groups of one model: which exist, which still learn, and who sees which rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from schemas.config import LearnReference, Model
+from schemas.events import Codes, Int64Array, Role
+from schemas.reference import Profile, Reference
+from streams.engine.group import Group, Observation
+from streams.engine.learner import Learner
+from streams.engine.rows import PREDICTION_COLUMNS, RoleRows
+
+__all__ = ["ALL", "GroupKey", "Learnt", "Monitors", "References", "Seen", "Unreferenced"]
+
+#: References by (model, version); version "default" serves all versions that have none of their own.
+References: TypeAlias = Mapping[tuple[str, str], Reference]
+ALL = "all"
+WEEK_S = 7 * 24 * 3600
+LEARN_BY_DEFAULT = 10_000
+
+
+class GroupKey(NamedTuple):
+    """Whose rows a group sees."""
+
+    version: str
+    segment: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An observation of a group, at a row of the release."""
+
+    row: int
+    key: GroupKey
+    observation: Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Unreferenced:
+    """A version has no reference for a role: it is being learnt from `rows` rows, or (0) can't be watched."""
+
+    row: int
+    key: GroupKey
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """A reference has been learnt; watching begins with the next row."""
+
+    row: int
+    key: GroupKey
+    reference: Reference
+
+
+class Monitors:
+    """All groups and learners of one model.
+
+    Parameters
+    ----------
+    model : Model
+        Configuration.
+    references : mapping
+        References that were loaded from files.
+    state : mapping, optional
+        What `state` returned, under the same configuration and references.
+    """
+
+    def __init__(self, model: Model, references: References, state: Mapping[str, Any] | None = None) -> None:
+        self._model, self._references = model, references
+        self._groups: dict[GroupKey, Group | Learner | None] = {}
+        self._learnt: dict[GroupKey, Reference] = {}
+        self._segments: dict[tuple[str, str, str], set[str]] = {}  # values taken, by (version, role, field)
+        self.faults: Counter[tuple[str, str]] = Counter()
+        self.unmonitored: Counter[str] = Counter()
+        if state is not None:
+            self._restore(state)
+
+    def process(self, rows: RoleRows) -> Iterator[Seen | Unreferenced | Learnt]:
+        """Show the rows of one role to every group that they belong to."""
+        times = rows.times()
+        versions = rows.versions()
+        for code, version in enumerate(versions.values):
+            columns = None if len(versions.values) == 1 else np.flatnonzero(versions.codes == code)
+            if columns is not None and not len(columns):
+                continue
+            yield from self._show(GroupKey(version, ALL, rows.role), rows, columns, times)
+            for index, field in enumerate(self._model.segments):
+                yield from self._show_segments(version, field, rows, rows.segment(index), columns, times)
+
+    def _show_segments(
+        self, version: str, field: str, rows: RoleRows, values: Codes, columns: Int64Array | None, times: Int64Array
+    ) -> Iterator[Seen | Unreferenced | Learnt]:
+        codes = values.codes if columns is None else values.codes[columns]
+        taken = self._segments.setdefault((version, rows.role, field), set())
+        for code in _by_first_appearance(codes):
+            mine = np.flatnonzero(codes == code) if columns is None else columns[codes == code]
+            segment = f"{field}={values.values[code]}"
+            if segment not in taken:
+                if len(taken) >= self._model.max_segments:
+                    self.unmonitored["segment_cap"] += len(mine)
+                    continue
+                taken.add(segment)
+            yield from self._show(GroupKey(version, segment, rows.role), rows, mine, times)
+
+    def _show(self, key: GroupKey, rows: RoleRows, columns: Int64Array | None, times: Int64Array) -> Iterator[Seen | Unreferenced | Learnt]:
+        if key not in self._groups:
+            first = int(rows.at[0 if columns is None else columns[0]])
+            self._groups[key] = watcher = self._watcher(key)
+            if not isinstance(watcher, Group):
+                yield Unreferenced(first, key, watcher.needs if watcher else 0)
+        watcher = self._groups[key]
+        if isinstance(watcher, Learner):
+            every = np.arange(len(rows)) if columns is None else columns
+            mine, columns = every[: watcher.needs], every[watcher.needs :]
+            watcher.take(rows, mine, times[mine])
+            self.unmonitored["learning"] += len(mine)
+            if watcher.needs:
+                return
+            reference = watcher.reference(self._model.name, key.version)
+            self._learnt[key] = reference
+            self._groups[key] = watcher = self._group(key, reference.profiles, reference)
+            yield Learnt(int(rows.at[mine[-1]]), key, reference)
+        if watcher is None:
+            self.unmonitored["no_reference"] += len(rows) if columns is None else len(columns)
+            return
+        for subject, n in watcher.wrong_types(rows, columns):
+            self.faults[subject, "wrong_type"] += n
+        mine = rows.at if columns is None else rows.at[columns]
+        for observation in watcher.process(rows, columns, times if columns is None else times[columns]):
+            yield Seen(int(mine[observation.column]), key, observation)
+
+    def _watcher(self, key: GroupKey) -> Group | Learner | None:
+        """Make what watches these rows: a group when there is a reference, else a learner when that is allowed."""
+        reference = self._reference(key.version)
+        if reference is not None:
+            profiles = reference.profiles if key.segment == ALL else reference.segments.get(key.segment, {})
+            if any((name in PREDICTION_COLUMNS) == (key.role == "predictions") for name in profiles):
+                return self._group(key, profiles, reference)
+            return Learner(self._rows_to_learn(key.version) or LEARN_BY_DEFAULT)
+        rows = self._rows_to_learn(key.version)
+        return Learner(rows) if rows else None
+
+    def _reference(self, version: str) -> Reference | None:
+        given = self._model.references
+        name = version if version in given else "default"
+        return self._references.get((self._model.name, name))
+
+    def _rows_to_learn(self, version: str) -> int | None:
+        given = self._model.references
+        learn = given.get(version, given.get("default"))
+        return learn.learn if isinstance(learn, LearnReference) else None
+
+    def _group(self, key: GroupKey, profiles: Mapping[str, Profile], reference: Reference, state: Mapping[str, Any] | None = None) -> Group:
+        mine = {n: p for n, p in profiles.items() if (n in PREDICTION_COLUMNS) == (key.role == "predictions") and n != "label"}
+        whole = self._learnt.get(key._replace(segment=ALL), reference)  # a segment's budget is counted in the model's rows
+        roles = sum(source is not None for source in (self._model.sources.features, self._model.sources.predictions))
+        return Group(
+            self._model,
+            mine,
+            rows_per_week=whole.rows_per_second * WEEK_S,
+            share=1 / roles / (2 if self._model.segments else 1),
+            reference_hash=reference.content_hash,
+            state=state,
+        )
+
+    def scores(self) -> dict[tuple[str, str, str, str], tuple[float, float]]:
+        """(statistic, threshold) by (version, segment, subject, detector)."""
+        return {
+            (key.version, key.segment, subject, detector): (statistic, threshold)
+            for key, group in self._groups.items()
+            if isinstance(group, Group)
+            for subject, detector, statistic, threshold in group.scores()
+        }
+
+    def subjects(self) -> int:
+        """Number of (version, segment, subject) watched now."""
+        return sum(len(g.subjects) for g in self._groups.values() if isinstance(g, Group))
+
+    def references(self) -> dict[str, tuple[int, int]]:
+        """(rows, time of the last row) of the reference of each version that is watched."""
+        known: dict[str, tuple[int, int]] = {}
+        for key, group in self._groups.items():
+            if isinstance(group, Group) and key.segment == ALL:
+                reference = self._learnt.get(key) or self._reference(key.version)
+                if reference is not None:
+                    known[key.version] = (reference.rows, reference.to_ms)
+        return known
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on."""
+        groups = []
+        for key, group in self._groups.items():
+            learnt = self._learnt.get(key)
+            groups.append(
+                {
+                    "key": list(key),
+                    "is": "group" if isinstance(group, Group) else "learner" if isinstance(group, Learner) else "nothing",
+                    "learnt": None if learnt is None else learnt.to_json(),
+                    "state": None if group is None else group.state(),
+                }
+            )
+        return {
+            "groups": groups,
+            "segments": [[*k, sorted(v)] for k, v in sorted(self._segments.items())],
+            "faults": [[*k, n] for k, n in sorted(self.faults.items())],
+            "unmonitored": dict(self.unmonitored),
+        }
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        for saved in state["groups"]:
+            version, segment, role = saved["key"]
+            key = GroupKey(version, segment, role)
+            if saved["learnt"] is not None:
+                self._learnt[key] = Reference.from_json(saved["learnt"], where="snapshot")
+        for saved in state["groups"]:
+            version, segment, role = saved["key"]
+            key = GroupKey(version, segment, role)
+            if saved["is"] == "group":
+                reference = self._learnt.get(key) or self._reference(version)
+                if reference is None:
+                    raise KeyError(key)
+                profiles = reference.profiles if key in self._learnt or segment == ALL else reference.segments[segment]
+                self._groups[key] = self._group(key, profiles, reference, saved["state"])
+            elif saved["is"] == "learner":
+                self._groups[key] = Learner(self._rows_to_learn(version) or LEARN_BY_DEFAULT, saved["state"])
+            else:
+                self._groups[key] = None
+        self._segments = {(version, role, field): set(values) for version, role, field, values in state["segments"]}
+        self.faults.update({(subject, reason): n for subject, reason, n in state["faults"]})
+        self.unmonitored.update(state["unmonitored"])
+
+
+def _by_first_appearance(codes: np.ndarray[Any, Any]) -> list[int]:
+    """Distinct codes that are not -1, in order of first appearance: which segments are taken must not depend on batches."""
+    found, first = np.unique(codes, return_index=True)
+    return [int(found[i]) for i in np.argsort(first) if found[i] >= 0]

@@ -1,0 +1,220 @@
+"""One model's way from messages to alerts.
+
+Sequencer → monitors and feed (by column) → everything that they say, sorted by row → alert policy (by row).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from schemas.alerts import Alert, iso
+from schemas.config import Config, Model
+from schemas.events import Fault, Int64Array, Message, Position, Role
+from streams.engine.alerting import AlertPolicy, Moment, Stream
+from streams.engine.feed import FEED, INSTANT_MS, Clear, Feed, Raise, feed_stream
+from streams.engine.monitors import ALL, GroupKey, Learnt, Monitors, References, Seen, Unreferenced
+from streams.engine.release import Release
+from streams.engine.rows import position_at, rows_of, time_at
+from streams.engine.sequencer import Sequencer
+from streams.engine.stats import ActiveAlert, ModelStats, SourceStats
+from streams.engine.story import Story
+
+__all__ = ["Pipeline"]
+
+ROLES: tuple[Role, ...] = ("features", "predictions", "labels")
+Told: TypeAlias = Raise | Clear | Seen
+
+
+class Pipeline:
+    """Everything about one model: order, monitors, feed, alerts.
+
+    Parameters
+    ----------
+    config : Config
+        The whole configuration.
+    model : Model
+        This model's section.
+    references : mapping
+        References that were loaded from files.
+    state : mapping, optional
+        What `state` returned. When the model's configuration or references have changed since, the cursors, the rows held back
+        and the alert numbers are kept, all detectors start anew, and a ``monitoring`` event says so.
+    """
+
+    def __init__(self, config: Config, model: Model, references: References, state: Mapping[str, Any] | None = None) -> None:
+        self._model = model
+        self._identity = [model.config_hash, *sorted(r.content_hash for (name, _), r in references.items() if name == model.name)]
+        options = config.engine
+        saved: Mapping[str, Any] = state or {}
+        same = saved.get("identity") == self._identity
+        self._reset = bool(saved) and (saved["reset"] or not same)
+        self._sequencer = (
+            Sequencer.from_state(saved["sequencer"], grace_ms=options.grace, max_hold=options.max_hold)
+            if saved
+            else Sequencer(grace_ms=options.grace, max_hold=options.max_hold)
+        )
+        self._feed = Feed(options.silence, saved.get("feed"))
+        self._policy = AlertPolicy(model, application=config.application, cooldown_ms=config.alerts.cooldown, state=saved.get("policy"))
+        self._monitors = Monitors(model, references, saved["monitors"] if same else None)
+        self._rows: Counter[Role] = Counter(saved.get("rows", {}))
+        clock, time, position = saved.get("last", (0, 0, ("", 0, 0)))
+        self._last = Moment(clock, time, Position(*position))
+
+    def process(self, messages: Sequence[Message]) -> list[Alert]:
+        """Take messages of this model, in journal order; return the alerts they lead to."""
+        for message in messages:
+            self._feed.hear(message, self._sequencer.push(message))
+        alerts: list[Alert] = []
+        if (release := self._sequencer.release()) is not None:
+            alerts += self._apply(release)
+        if (silent := self._feed.silent(self._last.time)) is not None:
+            alerts += self._tell(silent, self._last)
+        return alerts
+
+    def _apply(self, release: Release) -> Iterator[Alert]:
+        clocks = np.maximum.accumulate(np.maximum(release.clocks, self._last.clock))
+        told: list[Told] = [*self._of_reset(), *self._feed.released(release, clocks), *self._of_monitors(release)]
+        told.sort(key=_in_order)
+        self._count(release)
+        done = 0
+        for what in told:
+            yield from self._expire(release, clocks, done, what.row)
+            done = what.row
+            yield from self._tell(what, _moment(release, clocks, what.row))
+        yield from self._expire(release, clocks, done, release.n - 1)
+        self._last = _moment(release, clocks, release.n - 1)
+
+    def _expire(self, release: Release, clocks: Int64Array, done: int, until: int) -> Iterator[Alert]:
+        """Let the policy do what becomes due between two rows, each thing at the first row whose clock has come."""
+        while (due := self._policy.next_due(int(clocks[until]))) is not None:
+            row = max(int(np.searchsorted(clocks, due)), done)
+            yield from self._policy.expire(_moment(release, clocks, row))
+
+    def _tell(self, what: Told, at: Moment) -> Iterator[Alert]:
+        match what:
+            case Raise():
+                since = at.time if what.since_ms is None else what.since_ms
+                story = Story(kind=what.kind, severity=what.severity, started_ms=since, onset=0, index=0, cause="", summary=what.summary)
+                yield from self._policy.event(what.stream, at, story, lasting_ms=what.lasting_ms)
+            case Clear():
+                yield from self._policy.clear(what.stream, at, what.summary)
+            case Seen():
+                yield from self._observed(what, at)
+
+    def _observed(self, what: Seen, at: Moment) -> Iterator[Alert]:
+        seen = what.observation
+        stream = Stream(what.key.version, what.key.segment, seen.subject)
+        if not seen.decides:
+            if seen.finding.change == "change":
+                yield from self._policy.agree(stream, at, seen.detector, seen.story, watching=seen.watching)
+        elif seen.finding.change == "change":
+            yield from self._policy.change(stream, at, seen.detector, seen.story, agreeing=seen.agreeing, watching=seen.watching)
+        else:
+            said = f"{seen.subject}: like the reference again since about {iso(seen.story.started_ms)[:16].replace('T', ' ')}"
+            yield from self._policy.back(stream, at, seen.detector, seen.story.model_copy(update={"summary": said}))
+
+    def _of_monitors(self, release: Release) -> Iterator[Told]:
+        for role in ROLES[:2]:
+            rows = rows_of(release, role)
+            if rows is None:
+                continue
+            for told in self._monitors.process(rows):
+                match told:
+                    case Seen():
+                        yield told
+                    case Unreferenced(key=key) if key.segment == ALL:
+                        yield _of_unreferenced(told)
+                    case Learnt(row, key, reference) if key.segment == ALL:
+                        said = f"{role}: watching begins; the reference was learnt from {reference.origin} ({reference.content_hash})"
+                        yield Clear(row, _reference_stream(key), said)
+
+    def _of_reset(self) -> Iterator[Told]:
+        if not self._reset:
+            return
+        self._reset = False
+        for stream, _ in self._policy.firing():
+            if stream.version != FEED:
+                yield Clear(
+                    0, stream, f"{stream.subject}: closed, its detectors begin anew after a change of the configuration or the reference"
+                )
+        said = f"{self._model.name}: the configuration or a reference has changed; all detectors begin anew"
+        yield Raise(0, feed_stream("state"), "monitoring", "info", said, lasting_ms=INSTANT_MS)
+
+    def _count(self, release: Release) -> None:
+        for piece in release.pieces:
+            block, faults = piece.block, piece.block.faults
+            for role in block.roles:
+                self._rows[role] += piece.hi - piece.lo
+            inside = (faults.row >= piece.lo) & (faults.row < piece.hi)
+            for column, reason in zip(faults.column[inside].tolist(), faults.reason[inside].tolist(), strict=True):
+                self._monitors.faults[faults.subjects[column], Fault(reason).name.lower()] += 1
+
+    def stats(self) -> ModelStats:
+        """Counters as they stand."""
+        firing = self._policy.firing()
+        counts = self._sequencer.counts
+        return ModelStats(
+            model=self._model.name,
+            rows={role: self._rows[role] for role in ROLES if role in self._rows},
+            duplicates=counts.duplicates,
+            late=counts.late,
+            forced=counts.forced,
+            gaps=counts.gaps,
+            held=self._sequencer.held,
+            last_time_ms=self._last.time,
+            subjects=self._monitors.subjects(),
+            drifted=sum(story.kind in ("feature_drift", "prediction_drift", "data_quality") for _, story in firing),
+            sources=tuple(SourceStats(*p.source, p.cursor or 0, p.clock or 0, p.held, p.rows) for p in self._sequencer.progress()),
+            faults=dict(self._monitors.faults),
+            unmonitored=dict(self._monitors.unmonitored),
+            alerts=dict(self._policy.sent),
+            suppressed=dict(self._policy.suppressed),
+            active=tuple(ActiveAlert(*stream, story.kind, story.severity) for stream, story in firing),
+            scores=self._monitors.scores(),
+            references=self._monitors.references(),
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on: nested dict of JSON values, bytes and numpy arrays."""
+        return {
+            "identity": self._identity,
+            "reset": self._reset,
+            "sequencer": self._sequencer.state(),
+            "feed": self._feed.state(),
+            "policy": self._policy.state(),
+            "monitors": self._monitors.state(),
+            "rows": dict(self._rows),
+            "last": [self._last.clock, self._last.time, list(self._last.position)],
+        }
+
+
+def _in_order(what: Told) -> tuple[Any, ...]:
+    """By row; at one row first what ends, then what begins, then observations by subject, those that decide first."""
+    match what:
+        case Clear():
+            return (what.row, 0, *what.stream)
+        case Raise():
+            return (what.row, 1, *what.stream)
+        case Seen(observation=seen):
+            return (what.row, 2, *what.key, seen.subject, not seen.decides, seen.detector)
+
+
+def _of_unreferenced(told: Unreferenced) -> Raise:
+    of = f"{told.key.role} of version {told.key.version!r}"
+    if told.rows:
+        said = f"{of} have no reference: it is being learnt from the next {told.rows} rows, and nothing is watched until then"
+        return Raise(told.row, _reference_stream(told.key), "monitoring", "info", said)
+    said = f"{of} are NOT watched: they have no reference, and the configuration allows none to be learnt"
+    return Raise(told.row, _reference_stream(told.key), "monitoring", "warning", said)
+
+
+def _reference_stream(key: GroupKey) -> Stream:
+    return Stream(key.version, key.segment, f"reference of {key.role}")
+
+
+def _moment(release: Release, clocks: Int64Array, row: int) -> Moment:
+    return Moment(int(clocks[row]), time_at(release, row), position_at(release, row))

@@ -1,0 +1,168 @@
+"""Rows of one release, by role: column matrices in released order, made without touching a row in Python.
+
+A release is a list of pieces of blocks and a permutation. Everything here is lazy and cached for the life of the release: a
+group that wants twenty columns gets one matrix; a release of a single block costs no copy at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+from schemas.events import Codes, FloatArray, Int32Array, Int64Array, Position, Role
+from streams.engine.release import Piece, Release
+
+__all__ = ["RoleRows", "position_at", "rows_of", "time_at"]
+
+_Column = TypeVar("_Column", Int64Array, Int32Array)
+
+#: Columns that belong to a role; every other column is a feature.
+PREDICTION_COLUMNS = ("prediction", "score")
+
+
+@dataclass(slots=True, eq=False)
+class RoleRows:
+    """The rows of a release that carry one role.
+
+    Parameters
+    ----------
+    role : Role
+        Features or predictions.
+    pieces : tuple of Piece
+        Where the rows come from.
+    order : int64 (n,), optional
+        Released row i is row ``order[i]`` of the concatenated pieces; None when they are in order.
+    at : int64 (n,)
+        Index of each row within the release.
+    """
+
+    role: Role
+    pieces: tuple[Piece, ...]
+    order: Int64Array | None
+    at: Int64Array
+    _numbers: dict[tuple[str, ...], FloatArray] = field(default_factory=dict)
+    _categories: dict[str, Codes] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def number_names(self) -> list[str]:
+        """Numeric columns of this role that occur, sorted."""
+        return sorted({n for p in self.pieces for n in p.block.number_names if self._mine(n)})
+
+    def category_names(self) -> list[str]:
+        """String columns of this role that occur, sorted."""
+        return sorted({n for p in self.pieces for n in p.block.category_names if self._mine(n)})
+
+    def _mine(self, name: str) -> bool:
+        return name != "label" and (name in PREDICTION_COLUMNS) == (self.role == "predictions")
+
+    def times(self) -> Int64Array:
+        """Event time of each row, ms."""
+        return self._ordered(np.concatenate([p.block.times[p.lo : p.hi] for p in self.pieces]))
+
+    def numbers(self, names: tuple[str, ...]) -> FloatArray:
+        """Numeric columns `names`, shape (len(names), n), NaN where a row has no number."""
+        if (known := self._numbers.get(names)) is not None:
+            return known
+        parts = [_piece_numbers(p, names) for p in self.pieces]
+        matrix = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        if self.order is not None:
+            matrix = np.take(matrix, self.order, axis=1)
+        self._numbers[names] = matrix
+        return matrix
+
+    def category(self, name: str) -> Codes:
+        """String column `name` over all rows; -1 where a row has no string."""
+        if (known := self._categories.get(name)) is None:
+            columns = [_piece_category(p, name) for p in self.pieces]
+            known = self._categories[name] = self._joined(columns)
+        return known
+
+    def versions(self) -> Codes:
+        """Model version of each row."""
+        return self._joined([_cut(p.block.versions, p) for p in self.pieces])
+
+    def segment(self, index: int) -> Codes:
+        """Value of the model's segment field number `index`."""
+        return self._joined([_cut(p.block.segments[index], p) for p in self.pieces])
+
+    def _joined(self, columns: list[Codes]) -> Codes:
+        first = columns[0].values
+        if all(c.values == first for c in columns):
+            values, parts = first, [c.codes for c in columns]
+        else:
+            index: dict[str, int] = {}
+            parts = []
+            for c in columns:
+                table = np.fromiter((index.setdefault(v, len(index)) for v in c.values), np.int32, len(c.values))
+                parts.append(np.where(c.codes >= 0, np.append(table, np.int32(-1))[c.codes], np.int32(-1)))
+            values = tuple(index)
+        return Codes(values, self._ordered(parts[0] if len(parts) == 1 else np.concatenate(parts)))
+
+    def _ordered(self, column: _Column) -> _Column:
+        return column if self.order is None else column[self.order]
+
+
+def rows_of(release: Release, role: Role) -> RoleRows | None:
+    """Select the rows of a release that carry `role`; None when there are none."""
+    pieces = release.pieces
+    mine = [role in p.block.roles for p in pieces]
+    if not any(mine):
+        return None
+    if all(mine):
+        return RoleRows(role, pieces, release.order, np.arange(release.n, dtype=np.int64))
+    lengths = np.array([p.hi - p.lo for p in pieces])
+    keep = np.repeat(np.array(mine), lengths)  # over the concatenation of all pieces
+    order = np.arange(release.n) if release.order is None else release.order
+    at = np.flatnonzero(keep[order])
+    place = np.cumsum(keep) - 1  # of a kept row in the concatenation of the kept pieces
+    mapped = place[order[at]]
+    in_order = bool((np.diff(mapped) > 0).all())
+    return RoleRows(role, tuple(p for p, m in zip(pieces, mine, strict=True) if m), None if in_order else mapped, at)
+
+
+def position_at(release: Release, row: int) -> Position:
+    """Where in the log the released row number `row` of this release came from."""
+    piece, i = _locate(release, row)
+    return Position(piece.block.source.topic, piece.block.source.partition, int(piece.block.offsets[i]))
+
+
+def time_at(release: Release, row: int) -> int:
+    """Event time of the released row number `row` of this release, ms."""
+    piece, i = _locate(release, row)
+    return int(piece.block.times[i])
+
+
+def _locate(release: Release, row: int) -> tuple[Piece, int]:
+    i = row if release.order is None else int(release.order[row])
+    for piece in release.pieces:
+        if i < piece.hi - piece.lo:
+            return piece, piece.lo + i
+        i -= piece.hi - piece.lo
+    raise IndexError(row)
+
+
+def _cut(codes: Codes, piece: Piece) -> Codes:
+    return Codes(codes.values, codes.codes[piece.lo : piece.hi])
+
+
+def _piece_category(piece: Piece, name: str) -> Codes:
+    if name in piece.block.category_names:
+        return _cut(piece.block.categories[piece.block.category_names.index(name)], piece)
+    return Codes((), np.full(piece.hi - piece.lo, -1, np.int32))
+
+
+def _piece_numbers(piece: Piece, names: tuple[str, ...]) -> FloatArray:
+    block = piece.block
+    if block.number_names == names:
+        return block.numbers[:, piece.lo : piece.hi]
+    at = {n: i for i, n in enumerate(block.number_names)}
+    found = [(i, at[n]) for i, n in enumerate(names) if n in at]
+    out = np.full((len(names), piece.hi - piece.lo), np.nan)
+    if found:
+        to, frm = map(list, zip(*found, strict=True))
+        out[to] = block.numbers[frm, piece.lo : piece.hi]
+    return out
