@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from schemas.events import Source
 
-__all__ = ["Counters", "Fact", "Gap", "Resumed", "SourceCounters", "Stalled"]
+__all__ = ["Counts", "Fact", "Gap", "Progress", "Resumed", "Stalled"]
 
 
-class Gap(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Gap:
     """Offsets [expected, found) of a source were never seen (rule Q4)."""
 
     source: Source
@@ -18,17 +19,23 @@ class Gap(NamedTuple):
     found: int
 
 
-class Stalled(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Stalled:
     """A source has not been heard of while others ticked (rule Q9).
 
-    `row` is the number of rows of the model that had gone before: the fact belongs in front of the row of that number.
+    Parameters
+    ----------
+    row : int
+        Rows of the model that had gone before, counted as `Release.first_row` is: the fact belongs in front of the row of this
+        number, however the journal was batched.
     """
 
     source: Source
     row: int
 
 
-class Resumed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Resumed:
     """A stalled source has been heard again; `row` as in `Stalled`."""
 
     source: Source
@@ -38,22 +45,8 @@ class Resumed(NamedTuple):
 Fact: TypeAlias = Gap | Stalled | Resumed
 
 
-class SourceCounters(NamedTuple):
-    """How far one source has come.
-
-    `cursor` (offset) and `clock_ms` are None until known; `held` rows wait, `rows` have gone.
-    """
-
-    topic: str
-    partition: int
-    cursor: int | None
-    clock_ms: int | None
-    held: int
-    rows: int
-
-
 @dataclass(frozen=True, slots=True)
-class Counters:
+class Counts:
     """What became of the rows since the beginning.
 
     Parameters
@@ -64,10 +57,6 @@ class Counters:
         Rows skipped as already seen; let go after a row that should have followed them; let go for want of room.
     gaps : int
         Ranges of offsets that were never seen.
-    held : int
-        Rows that wait now.
-    sources : tuple of SourceCounters
-        By topic and partition.
     """
 
     released: int
@@ -75,5 +64,29 @@ class Counters:
     late: int
     forced: int
     gaps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one source has come.
+
+    Parameters
+    ----------
+    cursor : int or None
+        All offsets below have been seen; None before the first block or tick.
+    clock : int or None
+        Greatest timestamp of its rows, ms; None before the first.
+    held, rows : int
+        Rows that wait now; rows that have gone.
+    idle, stalled, ended : bool
+        Why nobody waits for it, if nobody does (rules Q6, Q9, Q11).
+    """
+
+    source: Source
+    cursor: int | None
+    clock: int | None
     held: int
-    sources: tuple[SourceCounters, ...]
+    rows: int
+    idle: bool
+    stalled: bool
+    ended: bool

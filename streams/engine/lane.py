@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from schemas.events import Int64Array, Source
-from streams.engine.facts import SourceCounters
+from streams.engine.facts import Progress
 from streams.engine.release import Piece
 
 __all__ = ["FOREVER", "NEVER", "Lane", "running_clock"]
@@ -122,10 +122,11 @@ class Lane:
             n -= len(piece)
         return taken
 
-    def counters(self) -> SourceCounters:
+    def progress(self) -> Progress:
         """How far this source has come."""
         clock = None if self.clock == NEVER else self.clock
-        return SourceCounters(*self.source, self.cursor, clock, sum(map(len, self.pieces)), self.rows)
+        held = sum(map(len, self.pieces))
+        return Progress(self.source, self.cursor, clock, held, self.rows, self.idle, self.stalled, self.ended)
 
     def state(self) -> list[Any]:
         """Everything but the waiting rows, as JSON values."""

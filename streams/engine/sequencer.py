@@ -36,11 +36,11 @@ import numpy as np
 from schemas.errors import InvariantError
 from schemas.events import Announcement, Block, End, Int64Array, Message, Source, Tick
 from streams.engine import held
-from streams.engine.facts import Counters, Fact, Gap, Resumed, SourceCounters, Stalled
+from streams.engine.facts import Counts, Fact, Gap, Progress, Resumed, Stalled
 from streams.engine.lane import FOREVER, NEVER, Lane, running_clock
 from streams.engine.release import Piece, Release, merge
 
-__all__ = ["Counters", "Fact", "Gap", "Piece", "Release", "Resumed", "Sequencer", "SourceCounters", "Stalled"]
+__all__ = ["Counts", "Fact", "Gap", "Piece", "Progress", "Release", "Resumed", "Sequencer", "Stalled"]
 
 #: Beats, which are seconds of the others' ticks, after which a source that says nothing is stalled.
 STALLED_AFTER = 30
@@ -107,21 +107,19 @@ class Sequencer:
         self._handed_over = self._gone
         return release
 
-    def holder(self) -> Source | None:
-        """Return the source that holds back the others: the one to read from next. None when nothing is held, or all is."""
-        return self._lanes[self._lowest()[1]].source if self._held and self._announced else None
+    @property
+    def held(self) -> int:
+        """Rows that wait now."""
+        return self._held
 
-    def counters(self) -> Counters:
-        """Count what became of the rows, and how far each source has come."""
-        return Counters(
-            released=self._gone,
-            duplicates=self._duplicates,
-            late=self._late,
-            forced=self._forced,
-            gaps=self._gaps,
-            held=self._held,
-            sources=tuple(lane.counters() for lane in self._lanes),
-        )
+    @property
+    def counts(self) -> Counts:
+        """What became of the rows since the beginning."""
+        return Counts(self._gone, self._duplicates, self._late, self._forced, self._gaps)
+
+    def progress(self) -> tuple[Progress, ...]:
+        """How far each source has come, by topic and partition."""
+        return tuple(lane.progress() for lane in self._lanes)
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on: JSON values and arrays.

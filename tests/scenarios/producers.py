@@ -147,7 +147,7 @@ def sequence(logs: list[Log], journal: list[Entry], *, grace_ms: int) -> Outcome
         if (release := sequencer.release()) is not None:
             rows.append(_rows(logs, release))
             waits += [at - arrivals[p.block.source][p.block.offsets[p.lo : p.hi]] for p in release.pieces]
-    return Outcome(np.concatenate(rows), sequencer.counters().late, np.concatenate(waits))
+    return Outcome(np.concatenate(rows), sequencer.counts.late, np.concatenate(waits))
 
 
 def backtest(logs: list[Log], *, grace_ms: int) -> np.ndarray:

@@ -70,6 +70,6 @@ def drain(sequencer: Sequencer) -> list[Row]:
     assert [row.clock for row in rows] == release.clocks.tolist()
     assert [row.late for row in rows] == release.late.tolist()
     assert all(len(piece) for piece in release.pieces)
-    assert release.first_row + release.n == sequencer.counters().released
+    assert release.first_row + release.n == sequencer.counts.released
     assert sequencer.release() is None
     return rows

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.errors import InvariantError
 from schemas.events import End, Message, Source
-from streams.engine.sequencer import STALLED_AFTER, Gap, Resumed, Sequencer, Stalled
+from streams.engine.sequencer import STALLED_AFTER, Gap, Progress, Resumed, Sequencer, Stalled
 from tests.unit.engine.logs import MODEL, Row, announce, block, drain, tick
 from tests.unit.engine.naive_sequencer import NaiveSequencer
 
@@ -72,7 +72,6 @@ def test_q3_before_the_announcement_everything_is_held() -> None:
     s = Sequencer(grace_ms=GRACE, max_hold=1_000)
     s.push(block(A, [10]))
     assert drain(s) == []
-    assert s.holder() is None
     s.push(announce(A))
     assert clocks(drain(s)) == [10]
 
@@ -82,10 +81,8 @@ def test_q3_a_source_that_has_sent_nothing_holds_back_all_others_also_when_annou
     s.push(announce(A, B))
     s.push(block(A, [10]))
     assert drain(s) == []
-    assert s.holder() == B
     s.push(block(B, [15]))
     assert clocks(drain(s)) == [10]
-    assert s.holder() == A
 
 
 def test_q3_an_announcement_forgets_no_source_and_rows_announce_theirs() -> None:
@@ -102,7 +99,7 @@ def test_q4_a_block_above_the_cursor_is_a_gap() -> None:
     s = sequencer(A)
     assert s.push(block(A, [10, 20], start=100)) == []
     assert s.push(block(A, [30], start=105)) == [Gap(A, expected=102, found=105)]
-    assert s.counters().gaps == 1
+    assert s.counts.gaps == 1
     assert [row.offset for row in drain(s)] == [100, 101, 105]
 
 
@@ -112,8 +109,8 @@ def test_q4_rows_below_the_cursor_are_duplicates() -> None:
     s.push(block(A, [10, 20], start=0))
     s.push(block(A, [20, 30, 40, 50], start=1))
     assert [row.offset for row in drain(s)] == [0, 1, 2, 3, 4]
-    assert s.counters().duplicates == 4
-    assert s.counters().gaps == 0
+    assert s.counts.duplicates == 4
+    assert s.counts.gaps == 0
 
 
 def test_q4_offsets_without_a_row_are_covered_by_their_block() -> None:
@@ -129,7 +126,7 @@ def test_q4_a_tick_moves_the_cursor_and_is_no_gap() -> None:
     assert s.push(tick(A, 50)) == []
     assert s.push(block(A, [20], start=50)) == []
     assert s.push(block(A, [30], start=40)) == []
-    assert (s.counters().gaps, s.counters().duplicates) == (0, 1)
+    assert (s.counts.gaps, s.counts.duplicates) == (0, 1)
 
 
 def test_q5_a_tick_of_a_source_that_is_not_idle_lets_nothing_go() -> None:
@@ -202,7 +199,7 @@ def test_q7_a_row_below_what_has_gone_goes_at_once_marked_and_counted() -> None:
     assert drain(s) == [Row(1_000, A, 0)]
     s.push(block(B, [900, 1_000, 1_001]))
     assert drain(s) == [Row(900, B, 0, late=True), Row(1_000, B, 1), Row(1_001, B, 2)]  # (1000, B) comes after (1000, A)
-    assert s.counters().late == 1
+    assert s.counts.late == 1
 
 
 def test_q7_at_equal_clocks_the_earlier_source_is_late() -> None:
@@ -218,7 +215,7 @@ def test_q8_a_record_refused_by_stage_1_moves_no_clock() -> None:
     s.push(block(A, [10, 30], start=0, offsets=[0, 2], end=3))  # offset 1 was stamped with next year: a dead letter
     s.push(block(B, [20]))
     assert clocks(drain(s)) == [10, 20]
-    assert s.counters().gaps == 0
+    assert s.counts.gaps == 0
 
 
 def test_q9_beyond_max_hold_rows_go_in_key_order_and_are_counted() -> None:
@@ -227,10 +224,10 @@ def test_q9_beyond_max_hold_rows_go_in_key_order_and_are_counted() -> None:
     assert drain(s) == []
     s.push(block(B, [5, 20, 20]))
     assert drain(s) == [Row(5, B, 0), Row(10, A, 0), Row(20, A, 1)]
-    assert (s.counters().forced, s.counters().held) == (3, 3)
+    assert (s.counts.forced, s.held) == (3, 3)
     s.push(block(C, [7, 50]))
     assert drain(s) == [Row(7, C, 0, late=True), Row(20, B, 1), Row(20, B, 2)]
-    assert s.counters().late == 1
+    assert s.counts.late == 1
 
 
 def test_q9_what_is_forced_breaks_ties_by_source_and_offset_too() -> None:
@@ -331,14 +328,17 @@ def test_rows_are_numbered_over_all_releases() -> None:
     assert release.first_row == 2
 
 
-def test_counters_say_how_far_each_source_has_come() -> None:
+def test_progress_says_how_far_each_source_has_come() -> None:
     s = sequencer(A, B, C)
     s.push(block(A, [1_010, 2_020], start=5))
     s.push(block(B, [1_015]))
     s.push(tick(C, 9, idle_ms=GRACE))
-    told = s.counters()
-    assert (told.released, told.held) == (2, 1)
-    assert told.sources == (("features", 0, 7, 2_020, 1, 1), ("features", 1, 1, 1_015, 0, 1), ("labels", 0, 9, None, 0, 0))
+    assert (s.counts.released, s.held) == (2, 1)
+    assert s.progress() == (
+        Progress(A, cursor=7, clock=2_020, held=1, rows=1, idle=False, stalled=False, ended=False),
+        Progress(B, cursor=1, clock=1_015, held=0, rows=1, idle=False, stalled=False, ended=False),
+        Progress(C, cursor=9, clock=None, held=0, rows=0, idle=True, stalled=False, ended=False),
+    )
 
 
 def test_state_is_refused_while_rows_would_be_lost() -> None:
@@ -382,8 +382,8 @@ def test_any_cut_any_interleaving_any_repetition_gives_the_order_of_keys(reading
         s.push(End(MODEL, source))
     out += drain(s)
     assert out == sorted(Row(clock, source, i) for source, log in logs.items() for i, clock in enumerate(accumulate(log, max)))
-    assert s.counters().duplicates == sum(len(m) for m in messages) - sum(map(len, logs.values()))
-    assert (s.counters().late, s.counters().gaps, s.counters().held) == (0, 0, 0)
+    assert s.counts.duplicates == sum(len(m) for m in messages) - sum(map(len, logs.values()))
+    assert (s.counts.late, s.counts.gaps, s.held) == (0, 0, 0)
 
 
 @st.composite
@@ -432,9 +432,9 @@ def test_a_journal_gives_one_order_however_it_is_batched_and_wherever_it_is_rest
                 s = Sequencer.from_state(s.state(), grace_ms=GRACE, max_hold=max_hold)
         out += drain(s)
     assert out == naive.out
-    told = s.counters()
+    told = s.counts
     assert (told.duplicates, told.forced, told.gaps) == (naive.duplicates, naive.forced, naive.gaps)
-    assert (told.released, told.held) == (len(out), 0)
+    assert (told.released, s.held) == (len(out), 0)
     assert told.late == sum(row.late for row in out)
     sent = Counter((m.source, o) for m in journal if hasattr(m, "offsets") for o in m.offsets.tolist())
     once = Counter((row.source, row.offset) for row in out)
