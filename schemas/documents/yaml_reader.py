@@ -1,0 +1,123 @@
+"""YAML 1.2 into nodes with places. ruamel.yaml scans and composes; what the scalars mean is not its business here."""
+
+from __future__ import annotations
+
+from ruamel.yaml import YAML
+from ruamel.yaml import nodes as ruamel_nodes
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.reader import ReaderError
+
+from schemas.documents.masking import quoted
+from schemas.documents.nodes import DEEPEST, Broken, Entry, Mapping, Mistake, Node, Scalar, Sequence, Tree
+from schemas.hints import KeyPath
+
+__all__ = ["read_yaml"]
+
+_CORE = "tag:yaml.org,2002:"
+_KNOWN_TAGS = frozenset(_CORE + name for name in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "merge", "value"))
+
+#: A part of what ruamel says, and what helps the one who wrote the file.
+_PLAIN_WORDS = (
+    ("found character '\\t'", "a tab; YAML is indented with spaces"),
+    ("that cannot start any token", "a character that can't begin a value; such a value needs quotes"),
+    ("mapping values are not allowed", "a ':' that can't be here; a value that holds ': ' needs quotes, or the line above lacks its ':'"),
+    ("could not find expected ':'", "a key without its ':'"),
+    ("found unexpected end of stream", "a quote that is never closed"),
+    ("found unexpected document separator", "a quote that is never closed"),
+    ("found undefined alias", "an alias (*name) without its anchor (&name); a value that begins with '*' needs quotes"),
+    ("found another document", "a second document; expected one"),
+    ("expected '<document start>'", "something before or after the document; expected one mapping"),
+    ("found unknown escape character", "an unknown escape in double quotes; expected '\\\\' for a backslash, or single quotes"),
+    ("expected <block end>", "an entry that doesn't fit the indentation above it"),
+    ("expected ',' or ']'", "a list that isn't closed here; expected ',' or ']'"),
+    ("expected ',' or '}'", "a mapping that isn't closed here; expected ',' or '}'"),
+)
+_BRACES_HINT = "; within { } and [ ] a value with ${…} needs quotes"
+
+
+def read_yaml(text: str) -> Tree:
+    """Read a YAML document."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.composer.warn_double_anchors = False  # the later anchor wins, as YAML says
+    try:
+        root = yaml.compose(text)
+    except ReaderError as error:
+        return Tree(None, [Mistake(error.position, (), f"a control character ({error.character:#04x}); expected text")])
+    except MarkedYAMLError as error:
+        return Tree(None, [_syntax_mistake(error, text)])
+    except RecursionError:
+        return Tree(None, [Mistake(None, (), f"nested too deeply; expected at most {DEEPEST} levels")])
+    composed = _Composed()
+    return Tree(None if root is None else composed.node(root, ()), composed.mistakes)
+
+
+def _syntax_mistake(error: MarkedYAMLError, text: str) -> Mistake:
+    problem = f"{error.context or ''} {error.problem or ''}".strip()
+    message = next((words for part, words in _PLAIN_WORDS if part in problem), f"not YAML: {problem}")
+    mark = error.problem_mark or error.context_mark
+    opened = error.context_mark or mark
+    # What is never closed is noticed far below, often at the end of the file; what helps is where it was opened.
+    if "never closed" in message or ("isn't closed" in message and opened.line != mark.line):
+        mark = opened
+    if "isn't closed" in message and "${" in text[text.rfind("\n", 0, mark.index) + 1 :].split("\n", 1)[0]:
+        message += _BRACES_HINT
+    return Mistake(mark.index, (), message)
+
+
+class _Composed:
+    """Turns composed nodes into ours, collecting what YAML allows and a configuration doesn't."""
+
+    def __init__(self) -> None:
+        self.mistakes: list[Mistake] = []
+        self._done: dict[int, Node] = {}  # by id: an alias is the same node as its anchor
+        self._begun: set[int] = set()
+
+    def node(self, node: ruamel_nodes.Node, path: KeyPath) -> Node:
+        if id(node) in self._done:
+            return self._done[id(node)]
+        offset = node.start_mark.index
+        if id(node) in self._begun:
+            return self._broken(offset, path, "an alias within the value that it stands for")
+        self._begun.add(id(node))
+        self._done[id(node)] = self._convert(node, path, offset)
+        return self._done[id(node)]
+
+    def _convert(self, node: ruamel_nodes.Node, path: KeyPath, offset: int) -> Node:
+        if str(node.tag) not in _KNOWN_TAGS:
+            return self._broken(offset, path, "a tag; a value that begins with '!' needs quotes")
+        if isinstance(node, ruamel_nodes.MappingNode):
+            return self._mapping(node, path, offset)
+        if isinstance(node, ruamel_nodes.SequenceNode):
+            return Sequence(tuple(self.node(item, (*path, index)) for index, item in enumerate(node.value)), offset)
+        assert isinstance(node, ruamel_nodes.ScalarNode)  # the only kind left
+        return Scalar(node.value, plain=node.style is None and str(node.tag) != _CORE + "str", offset=offset)
+
+    def _mapping(self, node: ruamel_nodes.MappingNode, path: KeyPath, offset: int) -> Node:
+        own: dict[str, Entry] = {}
+        merged: dict[str, Entry] = {}
+        for key, value in node.value:
+            place = key.start_mark.index
+            if str(key.tag) == _CORE + "merge":
+                for entry in self._merged(self.node(value, path), path):
+                    merged.setdefault(entry.key, entry)
+            elif not isinstance(key, ruamel_nodes.ScalarNode):
+                return self._broken(place, path, "a mapping or list as a key; a value that begins with '{' or '[' needs quotes")
+            elif key.value in own:
+                self.mistakes.append(Mistake(place, (*path, key.value), f"key {quoted(key.value)} is here twice"))
+            else:
+                own[key.value] = Entry(key.value, self.node(value, (*path, key.value)), place)
+        return Mapping(tuple((merged | own).values()), offset)
+
+    def _merged(self, value: Node, path: KeyPath) -> tuple[Entry, ...]:
+        """Entries that '<<' brings in; of several mappings the first wins, and own entries win over all."""
+        if isinstance(value, Mapping):
+            return value.entries
+        if isinstance(value, Sequence):
+            return tuple(entry for item in value.items for entry in self._merged(item, path))
+        if isinstance(value, Scalar):
+            self.mistakes.append(Mistake(value.offset, path, "'<<' takes a mapping, such as *name; found a single value"))
+        return ()
+
+    def _broken(self, offset: int, path: KeyPath, message: str) -> Broken:
+        self.mistakes.append(Mistake(offset, path, message))
+        return Broken(offset)
