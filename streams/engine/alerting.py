@@ -4,7 +4,7 @@
 state      what happens                                  then
 =========  ============================================  ===========================================================
 quiet      a deciding detector finds a change            ``firing``
-firing     a further change, begun after the last told   ``updated``
+firing     a further change, begun after the last told   ``updated``; not within the cool-down, which doubles with each
 firing     all of the subject's detectors agree          ``updated``, once, severity critical
 firing     another detector finds the same change        noted as agreeing, nothing sent
 firing     every detector that fired says "back"         ``resolved``; the subject rests for the cool-down
@@ -54,12 +54,13 @@ class _Episode:
     key: str = ""
     severity: Severity = "warning"
     told_until: int = -1  # row index at which the last change was told
+    updates: int = 0  # further changes told in this episode
     deciding: list[str] = field(default_factory=list)
     agreeing: list[str] = field(default_factory=list)
     story: Story | None = None
     held: Story | None = None
     held_by: list[str] = field(default_factory=list)
-    rest_until: int | None = None
+    rest_until: int | None = None  # clock before which no change is told
     expires: int | None = None
 
 
@@ -99,20 +100,23 @@ class AlertPolicy:
             episode.deciding = sorted({*episode.deciding, detector})
             episode.agreeing = sorted({*(() if further else episode.agreeing), *agreeing, detector})
             severity = _severity(episode, watching)
-            if further or severity != episode.severity:
-                yield self._emit(stream, episode, "updated", at, story.model_copy(update={"severity": severity}))
-                episode.told_until = max(episode.told_until, story.index)
-        elif episode.rest_until is not None and at.clock < episode.rest_until:
-            episode.held = story
+            if further and self._resting(episode, at):
+                self._hold(episode, story)
+            elif further or severity != episode.severity:
+                yield from self._update(stream, episode, at, story.model_copy(update={"severity": severity}))
+        elif self._resting(episode, at):
+            self._hold(episode, story)
             episode.held_by = sorted({*episode.held_by, detector})
         else:
             episode.deciding, episode.agreeing = [detector], sorted({detector, *agreeing})
             yield from self._fire(stream, episode, at, story.model_copy(update={"severity": _severity(episode, watching)}))
 
     def agree(self, stream: Stream, at: Moment, detector: str, story: Story, *, watching: int) -> Iterator[Alert]:
-        """A detector that only explains sees a change: it may raise the severity of an episode that is firing."""
+        """A detector that only explains sees a change: if it is the one that was told, it may raise the episode's severity."""
         episode = self._episode(stream)
-        if not episode.firing or episode.story is None or detector in episode.agreeing or story.index < episode.story.onset:
+        if not episode.firing or episode.story is None or detector in episode.agreeing:
+            return
+        if story.index < episode.story.onset or story.onset > episode.told_until:  # another change: before this one, or after it
             return
         episode.agreeing = sorted({*episode.agreeing, detector})
         severity = _severity(episode, watching)
@@ -124,7 +128,7 @@ class AlertPolicy:
     def back(self, stream: Stream, at: Moment, detector: str, story: Story) -> Iterator[Alert]:
         """A deciding detector says that the stream is like the reference again."""
         episode = self._episode(stream)
-        if episode.held is not None:
+        if episode.held_by:
             episode.held_by = [d for d in episode.held_by if d != detector]
             if not episode.held_by:
                 episode.held = None
@@ -166,7 +170,12 @@ class AlertPolicy:
                 episode.expires = None
                 yield from self._resolve(stream, episode, at, episode.story)
                 episode.rest_until = None
-            if episode.held is not None and episode.rest_until is not None and episode.rest_until <= at.clock:
+            if episode.held is None or self._resting(episode, at):
+                continue
+            if episode.firing:
+                yield from self._update(stream, episode, at, episode.held)
+                episode.held = None
+            else:
                 episode.deciding, episode.agreeing, episode.held_by = episode.held_by, list(episode.held_by), []
                 story, episode.held = episode.held, None
                 yield from self._fire(stream, episode, at, story)
@@ -178,17 +187,35 @@ class AlertPolicy:
     def _episode(self, stream: Stream) -> _Episode:
         return self._episodes.setdefault(stream, _Episode())
 
+    @staticmethod
+    def _resting(episode: _Episode, at: Moment) -> bool:
+        return episode.rest_until is not None and at.clock < episode.rest_until
+
+    def _hold(self, episode: _Episode, story: Story) -> None:
+        self.suppressed["cooldown"] += episode.held is not None  # only the last of several is told
+        episode.held = story
+
     def _fire(self, stream: Stream, episode: _Episode, at: Moment, story: Story) -> Iterator[Alert]:
-        episode.firing, episode.rest_until = True, None
+        episode.firing, episode.updates = True, 0
+        episode.rest_until = at.clock + self._cooldown
         episode.key = alert_key(self._name(stream), at.position)
         episode.told_until = story.index
         yield self._emit(stream, episode, "firing", at, story)
+
+    def _update(self, stream: Stream, episode: _Episode, at: Moment, story: Story) -> Iterator[Alert]:
+        if story.onset > episode.told_until:
+            episode.updates += 1
+            episode.rest_until = at.clock + (self._cooldown << episode.updates)  # a subject that never settles is told ever less often
+        episode.told_until = max(episode.told_until, story.index)
+        yield self._emit(stream, episode, "updated", at, story)
 
     def _resolve(self, stream: Stream, episode: _Episode, at: Moment, story: Story) -> Iterator[Alert]:
         begun = episode.story or story
         said = story.model_copy(update={"started_ms": begun.started_ms, "kind": begun.kind, "severity": episode.severity})
         yield self._emit(stream, episode, "resolved", at, said)
         episode.firing, episode.deciding, episode.agreeing = False, [], []
+        self.suppressed["cooldown"] += episode.held is not None
+        episode.held = None
         episode.rest_until = at.clock + self._cooldown
 
     def _emit(self, stream: Stream, episode: _Episode, state: State, at: Moment, story: Story) -> Alert:

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import orjson
-from detectors.scaling import Scaler
 
 from detectors.base import DetectorBank, Finding, parse
+from detectors.scaling import Scaler
 from schemas.alerts import Evidence, Window, iso
 from schemas.config import DetectorSpec, Model, kind_of
 from schemas.events import FloatArray, Int64Array

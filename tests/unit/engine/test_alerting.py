@@ -49,9 +49,20 @@ def test_an_episode_fires_once_and_is_resolved_under_one_key():
 def test_a_change_that_began_after_the_last_told_is_an_update_with_its_own_onset():
     p = policy()
     [fired] = p.change(AMOUNT, at(1000), "esr", story(100, 80))
-    [updated] = p.change(AMOUNT, at(9000), "esr", story(900, 850))
+    [updated] = p.change(AMOUNT, at(1000 + COOLDOWN), "esr", story(900, 850))
     assert (updated.data.state, updated.data.alert_key) == ("updated", fired.data.alert_key)
     assert updated.data.started_at == "1970-01-01T00:00:00.850Z"
+
+
+def test_a_subject_that_never_settles_is_told_ever_less_often():
+    p, told = policy(), []
+    list(p.change(AMOUNT, at(0), "esr", story(0, 0)))
+    for minute in range(1, 24 * 60):
+        if p.next_due(minute * 60_000) is not None:
+            told += [(minute, a.data.state) for a in p.expire(at(minute * 60_000))]
+        told += [(minute, a.data.state) for a in p.change(AMOUNT, at(minute * 60_000), "esr", story(60 * minute, 60 * minute - 30))]
+    assert told == [(m, "updated") for m in (10, 30, 70, 150, 310, 630, 1270)]  # ten minutes of cool-down, doubled each time
+    assert p.suppressed["cooldown"] > 1000
 
 
 def test_another_detector_that_finds_the_same_change_sends_nothing_but_must_go_back_too():
@@ -72,10 +83,11 @@ def test_when_all_detectors_agree_the_severity_rises_once():
     assert list(p.agree(AMOUNT, at(1300), "adwin", story(130, 85, "adwin"), watching=4)) == []
 
 
-def test_agreement_from_before_the_onset_does_not_count():
+@pytest.mark.parametrize(("index", "onset"), [(79, 60), (300, 250)], ids=["a change before the one told", "a change after it"])
+def test_agreement_about_another_change_does_not_count(index, onset):
     p = policy()
     list(p.change(AMOUNT, at(1000), "esr", story(100, 80), agreeing=("esr", "psi"), watching=3))
-    assert list(p.agree(AMOUNT, at(1001), "adwin", story(79, 60, "adwin"), watching=3)) == []
+    assert list(p.agree(AMOUNT, at(1001), "adwin", story(index, onset, "adwin"), watching=3)) == []
 
 
 def test_two_detectors_alone_are_never_critical():
