@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.errors import InvariantError
 from schemas.events import End, Message, Source
+from schemas.snapshot import pack, unpack
 from streams.engine.sequencer import STALLED_AFTER, Gap, Progress, Resumed, Sequencer, Stalled
 from tests.unit.engine.logs import MODEL, Row, announce, block, drain, tick
 from tests.unit.engine.naive_sequencer import NaiveSequencer
@@ -429,7 +430,8 @@ def test_a_journal_gives_one_order_however_it_is_batched_and_wherever_it_is_rest
             if i % every == 0 or i == restore_at:
                 out += drain(s)
             if i == restore_at:
-                s = Sequencer.from_state(s.state(), grace_ms=GRACE, max_hold=max_hold)
+                _, state = unpack(pack(s.state(), header={}))
+                s = Sequencer.from_state(state, grace_ms=GRACE, max_hold=max_hold)
         out += drain(s)
     assert out == naive.out
     told = s.counts
