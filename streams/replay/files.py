@@ -1,0 +1,76 @@
+"""Files in place of topics: JSON lines and CSV, plain or gzipped.
+
+A file stands for partition 0 of its topic, and the offset of a record is its line number less one, so an alert's position reads as
+usual. A file has no clock but the times in it: the mapped event time of a row is its record timestamp. Where the mapping asks for
+Kafka's own (``$timestamp``), each row must carry it in a field of that name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from schemas.codec import Raw
+from schemas.config import Config
+from schemas.dead_letters import DeadLetter
+from schemas.events import Source
+from streams.replay.csv_rows import STAMP, RowMapping
+from streams.replay.intake import Intake
+from streams.replay.lines import Lines, csv_records, json_records
+from streams.replay.source import Read
+
+__all__ = ["FileSource"]
+
+CHUNK = 5_000
+
+
+class FileSource:
+    """Configured topics, read from files; see `ReplaySource`.
+
+    Parameters
+    ----------
+    config : Config
+        The configuration.
+    files : mapping of topic to Path
+        ``.csv`` and ``.csv.gz`` are CSV, anything else is JSON lines. Topics without a file are left out.
+    """
+
+    def __init__(self, config: Config, files: Mapping[str, Path]) -> None:
+        self._files = dict(sorted(files.items()))
+        self._bindings = {topic: bound for topic, bound in config.source_topics().items() if topic in files}
+        self.size = sum(path.stat().st_size for path in files.values())
+
+    def read(self) -> Iterator[Read]:
+        """Yield what the files have, always from the one that is furthest behind."""
+        intake = Intake(self._bindings, {Source(topic, 0): 0 for topic in self._files}, most_held=0)
+        yield Read(messages=intake.announcements())
+        lines = {Source(topic, 0): self._open(topic, path) for topic, path in self._files.items()}
+        try:
+            while (source := intake.pacer.slowest()) is not None:
+                taken = lines[source].take(CHUNK)
+                done = sum(opened.done for opened in lines.values())
+                if not taken:
+                    yield Read(intake.end(source), done=done)
+                    continue
+                records = [t for t in taken if isinstance(t, Raw)]
+                blocks, letters = intake.take(source, records, stamped_by_event=True) if records else ((), [])
+                letters += [t for t in taken if isinstance(t, DeadLetter)]
+                yield Read(blocks, tuple(letters), len(taken), done)
+        finally:
+            for opened in lines.values():
+                opened.close()
+
+    def place(self, letter: DeadLetter) -> str:
+        """``file:line`` of a record."""
+        return f"{self._files[letter.position.topic]}:{letter.position.offset + 1}"
+
+    def _open(self, topic: str, path: Path) -> Lines:
+        bound = self._bindings[topic]
+        fields = [source.fields for _, _, source in bound]
+        stamped = any(f.time == STAMP for f in fields)
+        if path.name.removesuffix(".gz").endswith(".csv"):
+            segments = [segment for model, _, _ in bound for segment in model.segments]
+            mapping = partial(RowMapping, mappings=fields, segments=segments, where=f"{path}:1")
+            return Lines(path, partial(csv_records, topic=topic, where=str(path), stamped=stamped, mapping=mapping))
+        return Lines(path, partial(json_records, topic=topic, where=str(path), stamped=stamped))
