@@ -11,6 +11,7 @@ from schemas.events import Announcement, Block, Codes, Faults, Source, Tick
 from streams.engine.sequencer import Sequencer
 
 MODEL = "fraud"
+GRACE = 1_000
 NO_FAULTS = Faults((), np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.uint8))
 
 
@@ -51,6 +52,13 @@ def tick(source: Source, end: int, *, idle_ms: int = 0) -> Tick:
 
 def announce(*sources: Source) -> Announcement:
     return Announcement(MODEL, sources)
+
+
+def sequencer(*sources: Source, max_hold: int = 1_000) -> Sequencer:
+    """A sequencer that knows its sources."""
+    made = Sequencer(grace_ms=GRACE, max_hold=max_hold)
+    made.push(announce(*sources))
+    return made
 
 
 def drain(sequencer: Sequencer) -> list[Row]:
