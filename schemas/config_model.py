@@ -136,6 +136,10 @@ def _reference_file(text: str) -> str:
     return text
 
 
+def _learn_by_default() -> dict[str, str | LearnReference]:
+    return {"default": LearnReference(learn=10_000)}
+
+
 #: A reference as the user writes it: a file, or the order to learn one.
 ReferenceSpec: TypeAlias = Annotated[
     Annotated[str, AfterValidator(_reference_file), Tag("file")] | Annotated[LearnReference, Tag("learn")],
@@ -190,7 +194,7 @@ class Model(Section):
     false_alarms_per_week: float = Field(default=1.0, gt=0, description="For the whole model; thresholds follow from it.")
     sources: Sources
     references: dict[str, ReferenceSpec] = Field(
-        default_factory=lambda: {"default": LearnReference(learn=10_000)},
+        default_factory=_learn_by_default,
         min_length=1,
         description="Per model version: a file, or {learn: N}; 'default' for all others.",
     )

@@ -27,7 +27,7 @@ def read_json(text: str) -> Tree:
     except json.JSONDecodeError as error:
         return Tree(None, [Mistake(error.pos, (), f"not JSON: {error.msg[0].lower()}{error.msg[1:]}")])
     except RecursionError:
-        return Tree(None, [Mistake(None, (), f"nested too deeply; expected at most {DEEPEST} levels")])
+        return Tree(None, [Mistake(None, (), f"found too deep a nesting; expected at most {DEEPEST} levels")])
 
 
 def _skip(text: str, at: int) -> int:

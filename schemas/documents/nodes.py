@@ -96,9 +96,9 @@ def too_large(root: Node) -> Mistake | None:
         node, depth = waiting.pop()
         count += 1
         if depth > DEEPEST:
-            return Mistake(node.offset, (), f"nested too deeply; expected at most {DEEPEST} levels")
+            return Mistake(node.offset, (), f"found too deep a nesting; expected at most {DEEPEST} levels")
         if count > MOST_NODES:
-            return Mistake(node.offset, (), f"more than {MOST_NODES} values (aliases count with all that they stand for)")
+            return Mistake(node.offset, (), f"found more than {MOST_NODES} values; an alias counts with all that it stands for")
         if isinstance(node, Mapping):
             waiting.extend((entry.value, depth + 1) for entry in node.entries)
         elif isinstance(node, Sequence):

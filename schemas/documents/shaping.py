@@ -123,7 +123,8 @@ class Shaper:
             key = entry.key
             if key not in fields:
                 meant = nearest(key, absent)
-                hint = f"did you mean {meant!r}?" if meant else self._home(key) or f"expected one of: {', '.join(fields) or 'none'}"
+                expected = f"expected one of: {', '.join(fields)}" if fields else "expected none"
+                hint = f"did you mean {meant!r}?" if meant else self._home(key) or expected
                 self.mistakes.append(Mistake(entry.offset, (*spot.path, key), f"unknown key {quoted(key)}; {hint}"))
                 if meant is None:
                     continue

@@ -20,7 +20,7 @@ def read_toml(text: str) -> Tree:
         # A float stays text, so that the version 1.10 is not 1.1.
         content = tomllib.loads(text, parse_float=lambda digits: Scalar(digits, plain=True, offset=None))
     except RecursionError:
-        return Tree(None, [Mistake(None, (), f"nested too deeply; expected at most {DEEPEST} levels")])
+        return Tree(None, [Mistake(None, (), f"found too deep a nesting; expected at most {DEEPEST} levels")])
     except ValueError as error:
         return Tree(None, [_syntax_mistake(str(error), text)])
     return Tree(_node(content) if content else None, [])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, NamedTuple
+
 from ruamel.yaml import YAML
 from ruamel.yaml import nodes as ruamel_nodes
 from ruamel.yaml.error import MarkedYAMLError
@@ -16,21 +18,44 @@ __all__ = ["read_yaml"]
 _CORE = "tag:yaml.org,2002:"
 _KNOWN_TAGS = frozenset(_CORE + name for name in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "merge", "value"))
 
-#: A part of what ruamel says, and what helps the one who wrote the file.
-_PLAIN_WORDS = (
-    ("found character '\\t'", "a tab; YAML is indented with spaces"),
-    ("that cannot start any token", "a character that can't begin a value; such a value needs quotes"),
-    ("mapping values are not allowed", "a ':' that can't be here; a value that holds ': ' needs quotes, or the line above lacks its ':'"),
-    ("could not find expected ':'", "a key without its ':'"),
-    ("found unexpected end of stream", "a quote that is never closed"),
-    ("found unexpected document separator", "a quote that is never closed"),
-    ("found undefined alias", "an alias (*name) without its anchor (&name); a value that begins with '*' needs quotes"),
-    ("found another document", "a second document; expected one"),
-    ("expected '<document start>'", "something before or after the document; expected one mapping"),
-    ("found unknown escape character", "an unknown escape in double quotes; expected '\\\\' for a backslash, or single quotes"),
-    ("expected <block end>", "an entry that doesn't fit the indentation above it"),
-    ("expected ',' or ']'", "a list that isn't closed here; expected ',' or ']'"),
-    ("expected ',' or '}'", "a mapping that isn't closed here; expected ',' or '}'"),
+
+class _Syntax(NamedTuple):
+    """A mistake in the syntax: a part of what ruamel says about it, and what helps the one who made it."""
+
+    part: str
+    message: str
+    #: Whether the place is where it began rather than where it was noticed (often at the end of the file).
+    place: Literal["noticed", "began", "began, if on another line"] = "noticed"
+
+
+_SYNTAX = (
+    _Syntax("found character '\\t'", "found a tab; YAML is indented with spaces"),
+    _Syntax("that cannot start any token", "found a character that can't begin a value; such a value needs quotes"),
+    _Syntax(
+        "mapping values are not allowed",
+        "found a ':' that can't be here; text with ': ' needs quotes, or the line above lacks its ':'",
+    ),
+    _Syntax("could not find expected ':'", "found a key without its ':'", "began"),
+    _Syntax("found unexpected end of stream", "found a quote that is never closed", "began"),
+    _Syntax("found unexpected document separator", "found a quote that is never closed", "began"),
+    _Syntax("found undefined alias", "found an alias (*name) without its anchor (&name); a value that begins with '*' needs quotes"),
+    _Syntax("found undefined tag handle", "found a tag; a value that begins with '!' needs quotes"),
+    _Syntax("found another document", "found a second document; expected one"),
+    _Syntax("expected '<document start>'", "found something before or after the document; expected one mapping"),
+    _Syntax("found unknown escape character", "found an unknown escape in double quotes; expected '\\\\' for a backslash"),
+    _Syntax("expected escape sequence", "found an escape in double quotes that is cut short; expected '\\\\\\\\' for a backslash"),
+    _Syntax("while scanning a block scalar", "found text after '|' or '>'; text that begins with these needs quotes"),
+    _Syntax(
+        "expected the node content", "found punctuation, or the end, where a value belongs; text that begins with punctuation needs quotes"
+    ),
+    _Syntax("while scanning an alias", "found '*' without a name; text that begins with it needs quotes"),
+    _Syntax("while scanning an anchor", "found '&' without a name; text that begins with it needs quotes"),
+    _Syntax("ing a tag", "found a tag; a value that begins with '!' needs quotes"),
+    _Syntax("ing an tag", "found a tag; a value that begins with '!' needs quotes"),
+    _Syntax("directive", "found a directive, a line that begins with '%'; expected none"),
+    _Syntax("expected <block end>", "found an entry that doesn't fit the indentation above it"),
+    _Syntax("expected ',' or ']'", "found a list that isn't closed here; expected ',' or ']'", "began, if on another line"),
+    _Syntax("expected ',' or '}'", "found a mapping that isn't closed here; expected ',' or '}'", "began, if on another line"),
 )
 _BRACES_HINT = "; within { } and [ ] a value with ${…} needs quotes"
 
@@ -42,26 +67,26 @@ def read_yaml(text: str) -> Tree:
     try:
         root = yaml.compose(text)
     except ReaderError as error:
-        return Tree(None, [Mistake(error.position, (), f"a control character ({error.character:#04x}); expected text")])
+        return Tree(None, [Mistake(error.position, (), f"found a control character ({error.character:#04x}); expected text")])
     except MarkedYAMLError as error:
         return Tree(None, [_syntax_mistake(error, text)])
+    except (ValueError, OverflowError):  # ruamel hands the number of an escape to chr() as it is
+        return Tree(None, [Mistake(yaml.reader.index, (), "found an escape in double quotes that stands for no character")])
     except RecursionError:
-        return Tree(None, [Mistake(None, (), f"nested too deeply; expected at most {DEEPEST} levels")])
+        return Tree(None, [Mistake(None, (), f"found too deep a nesting; expected at most {DEEPEST} levels")])
     composed = _Composed()
     return Tree(None if root is None else composed.node(root, ()), composed.mistakes)
 
 
 def _syntax_mistake(error: MarkedYAMLError, text: str) -> Mistake:
-    problem = f"{error.context or ''} {error.problem or ''}".strip()
-    message = next((words for part, words in _PLAIN_WORDS if part in problem), f"not YAML: {problem}")
-    mark = error.problem_mark or error.context_mark
-    opened = error.context_mark or mark
-    # What is never closed is noticed far below, often at the end of the file; what helps is where it was opened.
-    if "never closed" in message or ("isn't closed" in message and opened.line != mark.line):
-        mark = opened
-    if "isn't closed" in message and "${" in text[text.rfind("\n", 0, mark.index) + 1 :].split("\n", 1)[0]:
-        message += _BRACES_HINT
-    return Mistake(mark.index, (), message)
+    said = f"{error.context or ''} {error.problem or ''}".strip()
+    syntax = next((syntax for syntax in _SYNTAX if syntax.part in said), _Syntax("", f"not YAML: {said}"))
+    noticed = error.problem_mark or error.context_mark
+    began = error.context_mark or noticed
+    mark = began if syntax.place == "began" or (syntax.place != "noticed" and began.line != noticed.line) else noticed
+    line = text[text.rfind("\n", 0, mark.index) + 1 :].split("\n", 1)[0]
+    hint = _BRACES_HINT if "isn't closed" in syntax.message and "${" in line else ""
+    return Mistake(mark.index, (), syntax.message + hint)
 
 
 class _Composed:
@@ -77,14 +102,14 @@ class _Composed:
             return self._done[id(node)]
         offset = node.start_mark.index
         if id(node) in self._begun:
-            return self._broken(offset, path, "an alias within the value that it stands for")
+            return self._broken(offset, path, "found an alias within the value that it stands for")
         self._begun.add(id(node))
         self._done[id(node)] = self._convert(node, path, offset)
         return self._done[id(node)]
 
     def _convert(self, node: ruamel_nodes.Node, path: KeyPath, offset: int) -> Node:
         if str(node.tag) not in _KNOWN_TAGS:
-            return self._broken(offset, path, "a tag; a value that begins with '!' needs quotes")
+            return self._broken(offset, path, "found a tag; a value that begins with '!' needs quotes")
         if isinstance(node, ruamel_nodes.MappingNode):
             return self._mapping(node, path, offset)
         if isinstance(node, ruamel_nodes.SequenceNode):
@@ -101,7 +126,7 @@ class _Composed:
                 for entry in self._merged(self.node(value, path), path):
                     merged.setdefault(entry.key, entry)
             elif not isinstance(key, ruamel_nodes.ScalarNode):
-                return self._broken(place, path, "a mapping or list as a key; a value that begins with '{' or '[' needs quotes")
+                return self._broken(place, path, "found a mapping or list as a key; a value that begins with '{' or '[' needs quotes")
             elif key.value in own:
                 self.mistakes.append(Mistake(place, (*path, key.value), f"key {quoted(key.value)} is here twice"))
             else:
