@@ -30,7 +30,7 @@ from types import TracebackType
 from schemas.errors import InvariantError
 from streams.demo.kafka_jars import FILES, VERSION, KafkaUnavailable, fetch, java
 
-__all__ = ["KafkaCluster", "KafkaUnavailable", "Node", "fetch"]
+__all__ = ["KafkaCluster", "KafkaUnavailable", "Node", "fetch", "free_port"]
 
 _JVM = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
 # Linux: the broker dies with the thread that started it, so a killed test run leaves no JVM behind. Set in the child before exec,
@@ -212,7 +212,7 @@ class KafkaCluster:
         self.cluster_id = _cluster_id()
         self._throw_away = directory is None
         self.directory = directory or Path(tempfile.mkdtemp(prefix="driftsonde-kafka-"))
-        self.nodes = [Node(self, i + 1, port + i if port else _free_port(), _free_port()) for i in range(nodes)]
+        self.nodes = [Node(self, i + 1, port + i if port else free_port(), free_port()) for i in range(nodes)]
         for node in self.nodes:
             node.write_properties(config or {})
 
@@ -250,7 +250,8 @@ class KafkaCluster:
         self.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that is free now."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return int(s.getsockname()[1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
@@ -36,14 +36,14 @@ def read_alerts(config: Config, *, since_ms: int | None = None) -> Iterator[Aler
         for source, start in _starts(consumer, config, since_ms).items():
             if start < watermarks(consumer, source)[1]:
                 consumer.assign([TopicPartition(*source, start)])
-                yield from _alerts(consumer, follow=False)
+                yield from _alerts(consumer, None)
 
 
-def follow_alerts(config: Config, *, since_ms: int | None = None) -> Iterator[Alert]:
-    """Yield the alerts published at `since_ms` or later, and go on with those to come, for ever; errors as in `read_alerts`."""
+def follow_alerts(config: Config, *, since_ms: int | None = None, done: Callable[[], bool] = lambda: False) -> Iterator[Alert]:
+    """Yield the alerts published at `since_ms` or later, and go on with those to come until `done`; errors as in `read_alerts`."""
     with closing(connect(config)) as consumer:
         consumer.assign([TopicPartition(*source, start) for source, start in _starts(consumer, config, since_ms).items()])
-        yield from _alerts(consumer, follow=True)
+        yield from _alerts(consumer, done)
 
 
 def _starts(consumer: Consumer, config: Config, since_ms: int | None) -> dict[Source, int]:
@@ -58,14 +58,14 @@ def _starts(consumer: Consumer, config: Config, since_ms: int | None) -> dict[So
     return starts
 
 
-def _alerts(consumer: Consumer, *, follow: bool) -> Iterator[Alert]:
-    """Yield what the assigned partitions hold; unless it is to follow, up to the end of the first."""
-    while True:
+def _alerts(consumer: Consumer, done: Callable[[], bool] | None) -> Iterator[Alert]:
+    """Yield what the assigned partitions hold: until `done`, or, without it, up to the end of the first."""
+    while done is None or not done():
         message = consumer.poll(0.5)
         if message is None:
             continue
         if (error := message.error()) is not None:
-            if error.code() == KafkaError._PARTITION_EOF and not follow:
+            if error.code() == KafkaError._PARTITION_EOF:
                 return
             raise BrokerError(f"{message.topic()}/{message.partition()}: {error.str()}")
         try:

@@ -1,0 +1,5 @@
+"""``python -m streams.cli`` is ``driftsonde``."""
+
+from streams.cli.app import main
+
+main()

@@ -1,0 +1,93 @@
+"""``driftsonde backtest``: what the live worker would have said about recorded history."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.cli.options import ConfigFile, Json, load
+from streams.cli.recorded import Inputs, Since, Until, open_history, remark
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from schemas.alerts import Alert
+    from streams.engine import EngineStats
+    from streams.replay.runner import ReplayResult
+
+__all__ = ["backtest"]
+
+DRIFT_FOUND = 3
+
+
+class Level(StrEnum):
+    """Least severity that counts."""
+
+    info = "info"
+    warning = "warning"
+    critical = "critical"
+
+
+def backtest(
+    config: ConfigFile = Path("driftsonde.yaml"),
+    since: Since = None,
+    until: Until = None,
+    inputs: Inputs = None,
+    alerts: Annotated[Path | None, typer.Option(metavar="OUT.jsonl", help="Write the alert events there, one a line.")] = None,
+    fail_on: Annotated[Level | None, typer.Option(help="Exit with 3 when there is an alert of this severity or a higher one.")] = None,
+    json: Json = False,
+) -> None:
+    """Replay recorded history through the engine of the live worker and show the alerts. Nothing is written to Kafka."""
+    loaded = load(config)
+    from streams.cli.terminal import alert_table, progress_of, stdout
+    from streams.engine import Engine
+    from streams.references import load_references
+    from streams.replay.runner import replay, unhurried
+
+    engine = Engine(unhurried(loaded), load_references(loaded, config.parent))
+    source, _ = open_history(loaded, inputs, since, until)
+    with progress_of(source.size) as progress:
+        result = replay(engine, source, progress=progress)
+    if alerts is not None:
+        alerts.write_bytes(b"".join(alert.to_json() + b"\n" for alert in result.alerts))
+    if json:
+        for alert in result.alerts:
+            typer.echo(alert.to_json())
+    elif result.alerts:
+        stdout().print(alert_table(result.alerts))
+    _say(result)
+    if fail_on is not None and _drifted(result.alerts, fail_on):
+        raise typer.Exit(DRIFT_FOUND)
+
+
+def _say(result: ReplayResult) -> None:
+    """Say on stderr how it went."""
+    from streams.cli.terminal import note
+
+    remark(result.tally)
+    for line in _shortcomings(result.stats):
+        note(f"warning: {line}")
+    rate = result.tally.records / max(result.seconds, 1e-9)
+    note(f"{len(result.alerts)} alerts; {result.tally.records} records in {result.seconds:.1f} s ({rate:,.0f} a second)")
+
+
+def _shortcomings(stats: EngineStats) -> list[str]:
+    """What makes the result less than it seems."""
+    found = []
+    for model in stats.models:
+        unwatched = {reason: n for reason, n in sorted(model.unmonitored.items()) if n}
+        found += [f"model {model.model!r}: {n} rows were not watched ({reason})" for reason, n in unwatched.items()]
+        if model.gaps:
+            found.append(f"model {model.model!r}: {model.gaps} ranges of offsets are missing from the log")
+        if not model.subjects:
+            found.append(f"model {model.model!r}: nothing was watched")
+    return found
+
+
+def _drifted(alerts: Sequence[Alert], level: Level) -> bool:
+    """Whether anything but the monitor's own state was alerted at `level` or above."""
+    ranks = list(Level)
+    return any(a.data.kind != "monitoring" and ranks.index(Level(a.data.severity)) >= ranks.index(level) for a in alerts)

@@ -1,0 +1,93 @@
+"""The directory of a demo: configuration, recorded history, reference. It stays, so that the user can play on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from detectors import available
+from schemas.config import Config
+from schemas.config_file import load_config
+from streams.demo.synthetic import FEATURES, PREDICTIONS, Record, history
+from streams.replay.files import FileSource
+from streams.replay.reference_builder import build_references
+from streams.replay.tally import Tally
+
+__all__ = ["Workspace", "prepare", "write_records"]
+
+_CONFIG = """\
+version: 1
+application: {application}
+kafka:
+  bootstrap_servers: {bootstrap}
+alerts: {{topic: {application}.alerts}}
+dead_letters: {{topic: {application}.dead-letters}}
+engine: {{grace: 5s}}                # history played at some thousand times its speed: patience with a busy machine
+
+models:
+  - name: fraud
+    owner: payments-ml
+    runbook: https://example.com/runbooks/fraud-drift
+    task: binary
+    false_alarms_per_week: 1        # for the whole model; the thresholds follow from it
+    sources:
+      features:
+        topic: {features}
+        fields: {{id: id, time: ts, version: model.version, features: payload.features}}
+      predictions:
+        topic: {predictions}
+        fields: {{id: id, time: ts, version: version, prediction: label, score: score}}
+    references:
+      "3": references/fraud-3.json
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """What was prepared: where, the configuration's path and content, and the topic of each topic of the synthetic traffic."""
+
+    directory: Path
+    config_path: Path
+    config: Config
+    topics: dict[str, str]
+
+
+def prepare(directory: Path, *, bootstrap: str, application: str) -> Workspace:
+    """Write the configuration, the history, and the reference that is built from it.
+
+    Parameters
+    ----------
+    directory : Path
+        Where to; it exists.
+    bootstrap : str
+        Kafka's address, as it is to stand in the configuration.
+    application : str
+        Prefix of all topics.
+    """
+    topics = {FEATURES: f"{application}.features", PREDICTIONS: f"{application}.predictions"}
+    config_path = directory / "driftsonde.yaml"
+    text = _CONFIG.format(application=application, bootstrap=bootstrap, features=topics[FEATURES], predictions=topics[PREDICTIONS])
+    config_path.write_text(text)
+    config = load_config(config_path, env=os.environ, detectors=available())
+    files = write_records(directory / "history", history())
+    source = FileSource(config, {topics[name]: path for name, path in files.items()})
+    built = build_references(config, source, origin="the history in this directory", tally=Tally())
+    path = directory / "references" / "fraud-3.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(built["fraud", "3"].to_json())
+    return Workspace(directory, config_path, config, topics)
+
+
+def write_records(directory: Path, records: Iterable[Record]) -> dict[str, Path]:
+    """Write records as JSON lines, one file a topic; return the file of each."""
+    directory.mkdir(exist_ok=True)
+    lines: dict[str, list[bytes]] = {}
+    for record in records:
+        lines.setdefault(record.topic, []).append(record.value + b"\n")
+    files = {}
+    for topic, mine in lines.items():
+        files[topic] = directory / f"{topic.rpartition('.')[2]}.jsonl"
+        files[topic].write_bytes(b"".join(mine))
+    return files
