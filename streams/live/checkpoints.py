@@ -15,39 +15,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic, time
-from typing import Any, Protocol
 
 import orjson
 
 from schemas import snapshot
-from schemas.alerts import Alert
 from schemas.config import Config
 from schemas.errors import BrokerError, FormatError
 from streams.engine.kernel import Engine
 from streams.engine.monitors import References
 from streams.live.log_reader import Bounds, LogReader, LogRecord
+from streams.live.outlet import Outlet
 from streams.live.slots import Slot
 from streams.live.state_topic import Manifest, claim_key, greatest_token, manifests, records_of, snapshot_of, stale_keys
 
-__all__ = ["Checkpointer", "Send", "Tenure"]
+__all__ = ["Checkpointer", "Tenure"]
 
 logger = logging.getLogger(__name__)
 
 #: How many records of the end of a state partition to read at first; more only when they hold no whole checkpoint.
 TAILS = (100, 2_000, None)
-
-
-class Send(Protocol):
-    """Hands a record to the producer; the awaitable it returns is done when the broker has the record (``.offset``)."""
-
-    async def __call__(
-        self, topic: str, *, key: bytes, value: bytes | None, partition: int | None = None, headers: Mapping[str, bytes] | None = None
-    ) -> Awaitable[Any]:
-        """Wait until the producer has room for it."""
-        ...
+#: Rows after which a checkpoint is due before its time: they are what a restart has to do again.
+ROWS_AT_MOST = 50_000
 
 
 @dataclass(slots=True)
@@ -64,6 +55,12 @@ class Tenure:
         Number of checkpoints written under this token.
     saved : int or None
         Journal offset of the newest checkpoint.
+    saved_at : float
+        When it was made, seconds since the epoch.
+    committed : int
+        Offset known to be committed.
+    snapshot_bytes, seconds : int, float
+        Its size before compression, and how long it took.
     stale : list of lists
         Keys of former owners, deleted after the first checkpoint (those older than what was restored) and the second (the rest: by then
         both of our slots are whole).
@@ -78,11 +75,16 @@ class Tenure:
     stale: list[list[bytes]]
     epoch: int = 0
     saved: int | None = None
-    saved_at: float = field(default_factory=monotonic)
+    saved_at: float = field(default_factory=time)
     committed: int = -1
     superseded: bool = False
     snapshot_bytes: int = 0
     seconds: float = 0.0
+
+    def due(self, every_ms: int, *, now: float) -> bool:
+        """Whether it is time for a checkpoint; `now` in seconds since the epoch."""
+        moved = self.slot.next_offset != self.saved
+        return moved and not self.superseded and (self.slot.rows >= ROWS_AT_MOST or now - self.saved_at >= every_ms / 1000)
 
 
 class Checkpointer:
@@ -96,14 +98,14 @@ class Checkpointer:
         References loaded from files, by (model, version).
     log : LogReader
         Reads the state, journal and alert topics.
-    send : Send
-        Writes to the state and alert topics.
+    outlet : Outlet
+        Writes to the state, alert and dead-letter topics.
     worker : str
         Name of this worker, for the claims.
     """
 
-    def __init__(self, config: Config, references: References, *, log: LogReader, send: Send, worker: str) -> None:
-        self._config, self._references, self._log, self._send, self._worker = config, references, log, send, worker
+    def __init__(self, config: Config, references: References, *, log: LogReader, outlet: Outlet, worker: str) -> None:
+        self._config, self._references, self._log, self._outlet, self._worker = config, references, log, outlet, worker
         self.tenures: dict[int, Tenure] = {}
         self._saving = asyncio.Lock()
 
@@ -130,7 +132,7 @@ class Checkpointer:
 
     async def _restore(self, partition: int, committed: int | None) -> Tenure:
         claim = orjson.dumps({"worker": self._worker, "at_ms": int(time() * 1000)})
-        sent = await self._send(self._config.state_topic, key=claim_key(partition), value=claim, partition=partition)
+        sent = await self._outlet.record(self._config.state_topic, key=claim_key(partition), value=claim, partition=partition)
         claim_offset = (await sent).offset
         journal = (await self._log.bounds(self._config.journal_topic, [partition]))[partition]
         first = (await self._log.bounds(self._config.state_topic, [partition]))[partition].first
@@ -167,7 +169,7 @@ class Checkpointer:
 
     async def _alerts_since(self, ends: Mapping[int, int]) -> set[str]:
         topic = self._config.alerts.topic
-        bounds = await self._log.bounds(topic)
+        bounds = await self._log.bounds(topic, await self._log.partitions(topic))
         read = (self._log.read(topic, p, max(b.first, ends.get(p, b.first)), b.next) for p, b in bounds.items())
         return {identity for records in await asyncio.gather(*read) for record in records if (identity := _alert_id(record.value))}
 
@@ -180,13 +182,13 @@ class Checkpointer:
         """
         async with self._saving:
             wanted = self.tenures if partitions is None else partitions
-            due = [t for p in wanted if (t := self.tenure(p)) is not None and t.slot.next_offset != t.saved]
+            due = [t for p in wanted if (t := self.tenure(p)) is not None and t.slot.next_offset != t.saved and not t.slot.broken]
             if not due:
                 return
             try:
                 # Asked before the cut: whatever the slots send after it lies behind these ends.
                 topic = self._config.alerts.topic
-                ends = {p: b.next for p, b in (await self._log.bounds(topic)).items()}
+                ends = {p: b.next for p, b in (await self._log.bounds(topic, await self._log.partitions(topic))).items()}
             except BrokerError as error:
                 logger.warning("no checkpoint now: %s", error)
                 return
@@ -203,8 +205,8 @@ class Checkpointer:
             return
         start = monotonic()
         slot, position, tree, rows = tenure.slot, tenure.slot.next_offset, tenure.slot.engine.snapshot(), tenure.slot.rows
-        await slot.flush(self.send_alert)
-        await slot.acknowledged()
+        await slot.flush(self._outlet.send)
+        await slot.acknowledgements.wait()
         packed = await asyncio.to_thread(
             snapshot.pack, tree, header={"application": self._config.application, "partition": tenure.partition}
         )
@@ -220,15 +222,15 @@ class Checkpointer:
         await self._write(tenure, records[:-1])
         await self._write(tenure, records[-1:])
         tenure.epoch += 1
-        tenure.saved, tenure.saved_at, tenure.snapshot_bytes = position, monotonic(), len(packed)
-        tenure.seconds = tenure.saved_at - start
+        tenure.saved, tenure.saved_at = position, time()
+        tenure.snapshot_bytes, tenure.seconds = len(packed), monotonic() - start
         slot.rows -= rows
         if tenure.stale:
             await self._write(tenure, [(key, None) for key in tenure.stale.pop(0)])
 
     async def _write(self, tenure: Tenure, records: Iterable[tuple[bytes, bytes | None]]) -> None:
         state = self._config.state_topic
-        sent = [await self._send(state, key=key, value=value, partition=tenure.partition) for key, value in records]
+        sent = [await self._outlet.record(state, key=key, value=value, partition=tenure.partition) for key, value in records]
         for written in await asyncio.gather(*sent):
             tenure.state_end = max(tenure.state_end, written.offset + 1)
 
@@ -244,13 +246,9 @@ class Checkpointer:
                 logger.warning("journal partition %d: another worker has claimed it, nothing more is sent from here", tenure.partition)
 
     async def flush(self, tenure: Tenure) -> None:
-        """Send the alerts of a slot."""
+        """Send what a slot has in its outbox."""
         if not tenure.superseded:
-            await tenure.slot.flush(self.send_alert)
-
-    async def send_alert(self, alert: Alert) -> Awaitable[Any]:
-        """Hand an alert to the producer."""
-        return await self._send(self._config.alerts.topic, key=alert.data.stream.encode(), value=alert.to_json())
+            await tenure.slot.flush(self._outlet.send)
 
 
 def _alert_id(value: bytes | None) -> str | None:

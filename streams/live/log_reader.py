@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Any, NamedTuple, Protocol
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from time import monotonic
+from typing import NamedTuple, Protocol
 
-import aiokafka
-from aiokafka.errors import KafkaError, KafkaTimeoutError
-from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from schemas.config import Kafka
+from schemas.config import Config
 from schemas.errors import BrokerError
-from streams.live.credentials import faust_credentials
+from streams.live.credentials import librdkafka
 
 __all__ = ["Bounds", "KafkaLog", "LogReader", "LogRecord"]
 
@@ -35,8 +35,12 @@ class Bounds(NamedTuple):
 class LogReader(Protocol):
     """What restoring needs of a log; `KafkaLog` in production, lists in tests. Raises BrokerError when trying again may help."""
 
-    async def bounds(self, topic: str, partitions: Sequence[int] | None = None) -> Mapping[int, Bounds]:
-        """Return the offsets of these partitions, or of all."""
+    async def partitions(self, topic: str) -> Sequence[int]:
+        """Return the partitions of a topic, in order."""
+        ...
+
+    async def bounds(self, topic: str, partitions: Sequence[int]) -> Mapping[int, Bounds]:
+        """Return the offsets of partitions."""
         ...
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> list[LogRecord]:
@@ -45,77 +49,82 @@ class LogReader(Protocol):
 
 
 class KafkaLog:
-    """A `LogReader` on Kafka.
+    """A `LogReader` on Kafka: a short-lived consumer for each question, in a thread.
 
     Parameters
     ----------
-    kafka : Kafka
+    config : Config
         Brokers and credentials.
     patience : float
-        Seconds without any answer after which reading fails.
+        Seconds without an answer after which a question fails.
     """
 
-    def __init__(self, kafka: Kafka, *, patience: float = 20.0) -> None:
-        self._kafka, self._patience = kafka, patience
-        self._kept: Any = None
+    def __init__(self, config: Config, *, patience: float = 20.0) -> None:
+        self._patience = patience
+        self._properties = librdkafka(config.kafka) | {
+            "group.id": config.application,  # librdkafka wants one that we have a right to; no group is joined
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+        }
 
-    async def bounds(self, topic: str, partitions: Sequence[int] | None = None) -> Mapping[int, Bounds]:
-        """Return the offsets of these partitions, or of all."""
-        async with self._told_apart(topic):
-            if self._kept is None:
-                self._kept = await self._connect()
-            if partitions is None:
-                await self._kept.topics()  # the metadata of all topics, also of those never asked for
-                partitions = sorted(self._kept.partitions_for_topic(topic) or ())
-            places = [aiokafka.TopicPartition(topic, p) for p in partitions]
-            first, following = await self._kept.beginning_offsets(places), await self._kept.end_offsets(places)
-            return {place.partition: Bounds(first[place], following[place]) for place in places}
+    async def partitions(self, topic: str) -> Sequence[int]:
+        """Return the partitions of a topic, in order."""
+        return await asyncio.to_thread(self._partitions, topic)
+
+    async def bounds(self, topic: str, partitions: Sequence[int]) -> Mapping[int, Bounds]:
+        """Return the offsets of partitions."""
+        return await asyncio.to_thread(self._bounds, topic, partitions)
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> list[LogRecord]:
         """Return the records with start <= offset < end that are still there, in order."""
-        if start >= end:
-            return []
-        place = aiokafka.TopicPartition(topic, partition)
-        records: list[LogRecord] = []
-        async with self._told_apart(topic):
-            reader = await self._connect()  # not the one that is kept: a consumer goes on fetching what it is assigned
+        return await asyncio.to_thread(self._read, topic, partition, start, end) if start < end else []
+
+    def _partitions(self, topic: str) -> list[int]:
+        with closing(Consumer(self._properties)) as consumer:
             try:
-                reader.assign([place])
-                reader.seek(place, start)
-                while (position := await reader.position(place)) < end:
-                    fetched = (await reader.getmany(place, timeout_ms=int(self._patience * 1000))).get(place, ())
-                    records += [LogRecord(r.offset, r.key, r.value) for r in fetched if r.offset < end]
-                    if await reader.position(place) == position:
-                        raise BrokerError(f"{topic}, partition {partition}: nothing came for {self._patience:.0f} s at offset {position}")
-            finally:
-                await reader.stop()
-        return records
+                found = consumer.list_topics(topic, timeout=self._patience).topics[topic]
+            except KafkaException as error:
+                raise _told_apart(topic, error.args[0]) from error
+            if found.error is not None:
+                raise _told_apart(topic, found.error)
+            return sorted(found.partitions)
 
-    async def close(self) -> None:
-        """Disconnect."""
-        if self._kept is not None:
-            kept, self._kept = self._kept, None
-            await kept.stop()
+    def _bounds(self, topic: str, partitions: Sequence[int]) -> dict[int, Bounds]:
+        with closing(Consumer(self._properties)) as consumer:
+            try:
+                return {p: Bounds(*consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=self._patience)) for p in partitions}
+            except KafkaException as error:
+                raise _told_apart(topic, error.args[0]) from error
 
-    async def _connect(self) -> Any:
-        consumer = aiokafka.AIOKafkaConsumer(
-            bootstrap_servers=self._kafka.bootstrap_servers,
-            client_id="driftsonde-reader",
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            request_timeout_ms=int(self._patience * 1000),
-            **credentials_to_aiokafka_auth(faust_credentials(self._kafka)),
-        )
-        await consumer.start()
-        return consumer
+    def _read(self, topic: str, partition: int, start: int, end: int) -> list[LogRecord]:
+        records: list[LogRecord] = []
+        heard = monotonic()
+        with closing(Consumer(self._properties)) as consumer:
+            consumer.assign([TopicPartition(topic, partition, start)])
+            while True:
+                messages = consumer.consume(1000, timeout=0.5)
+                for message in messages:
+                    error = message.error()
+                    if error is not None and error.code() == KafkaError._PARTITION_EOF:
+                        return records
+                    if error is not None:
+                        raise _told_apart(topic, error)
+                    if (offset := message.offset()) is None or offset >= end:
+                        return records
+                    records.append(LogRecord(offset, message.key(), message.value()))
+                    if offset == end - 1:
+                        return records
+                if messages:
+                    heard = monotonic()
+                elif monotonic() - heard > self._patience:
+                    raise BrokerError(
+                        f"topic {topic}, partition {partition}: no answer for {self._patience:.0f} s, expected records up to {end}"
+                    )
 
-    @asynccontextmanager
-    async def _told_apart(self, topic: str) -> AsyncIterator[None]:
-        """Tell what may pass (a broker away: BrokerError) from what won't (a right taken away: raised as it is)."""
-        try:
-            yield
-        except KafkaError as error:
-            if error.retriable or isinstance(error, KafkaTimeoutError):
-                raise BrokerError(f"topic {topic} can't be read now: {error}") from error
-            raise
+
+def _told_apart(topic: str, error: KafkaError) -> Exception:
+    """Return a BrokerError for what may pass (a broker away), the exception itself for what won't (a right taken away)."""
+    if error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
+        return KafkaException(error)
+    return BrokerError(f"topic {topic} can't be read now: {error.str()}")

@@ -123,7 +123,8 @@ class _Check:
         log.addHandler(_Listener(self.said))
         self.properties |= {"socket.connection.setup.timeout.ms": 4000, "reconnect.backoff.max.ms": 1000}
         try:
-            self.admin = AdminClient({**self.properties, "error_cb": lambda error: self.said.append(error.str())}, logger=log)
+            properties: dict[str, Any] = {**self.properties, "error_cb": lambda error: self.said.append(error.str())}
+            self.admin = AdminClient(properties, logger=log)
         except KafkaException as error:  # an unreadable PEM file, an unknown property
             return f"kafka.properties refused: {error.args[0].str()}"
         while True:  # in short turns, to leave as soon as a final reason is known

@@ -11,10 +11,11 @@ Two rules:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from schemas.events import Source, Tick
+from streams.live.acknowledgements import Acknowledgements
 
 __all__ = ["SourceProgress", "Standing"]
 
@@ -70,11 +71,10 @@ class SourceProgress:
         self.end = start
         #: Offset known to be committed.
         self.committed = -1
-        #: `time.monotonic` when `end` last moved.
-        self.moved_at = float("-inf")
         self._told = dict.fromkeys(models, start)
         self._idle_since: float | None = None
-        self._owed: list[Awaitable[Any]] = []
+        #: Sends that must be there before `end`, as it is now, may be committed.
+        self.acknowledgements = Acknowledgements()
 
     def told(self, model: str) -> int:
         """Return up to where the model knows this source: where its next block starts."""
@@ -84,13 +84,9 @@ class SourceProgress:
         """Note that the model has been sent everything below `end`."""
         self._told[model] = max(self._told[model], end)
 
-    def owe(self, acknowledgement: Awaitable[Any]) -> None:
-        """Note a send whose acknowledgement is outstanding."""
-        self._owed.append(acknowledgement)
-
-    def advance(self, end: int, *, now: float) -> None:
+    def advance(self, end: int) -> None:
         """Note that everything below `end` has been handed to the producer."""
-        self.end, self.moved_at, self._idle_since = end, now, None
+        self.end, self._idle_since = end, None
 
     def skip_to(self, offset: int) -> None:
         """Give up on records that the log no longer has; the next block starts at `offset`, so that the engine counts the gap."""
@@ -120,11 +116,6 @@ class SourceProgress:
         for model in due:
             self.tell(model, self.end)
         return [Tick(model, self.source, self.end, idle_ms) for model in due]
-
-    def outstanding(self) -> list[Awaitable[Any]]:
-        """Hand over the acknowledgements noted so far: once they are there, `end` as of now may be committed (after its ticks)."""
-        owed, self._owed = self._owed, []
-        return owed
 
     def _caught_up(self, standing: Standing) -> bool:
         # The position passes transaction markers, which are no records: `end` alone would never reach the high-water mark.

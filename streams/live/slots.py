@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from schemas.alerts import Alert
+from schemas.dead_letters import DeadLetter
 from schemas.events import Block, Message
 from streams.engine.kernel import Engine
+from streams.live.acknowledgements import Acknowledgements
 
-__all__ = ["Slot"]
+__all__ = ["Outgoing", "Slot"]
+
+#: What a slot wants to have sent.
+Outgoing: TypeAlias = Alert | DeadLetter
 
 
 class Slot:
@@ -34,46 +39,40 @@ class Slot:
         self.engine, self.next_offset = engine, next_offset
         #: Rows taken since the last checkpoint.
         self.rows = 0
-        #: Alerts not sent because the alert topic has them already.
-        self.repeated = 0
         self._alerts_sent = set(alerts_sent)
-        self._outbox: deque[Alert] = deque()
-        self._acknowledgements: list[Awaitable[Any]] = []
+        self._outbox: deque[Outgoing] = deque()
+        #: The engine raised in the middle of a step: its state fits no position, and must never be saved.
+        self.broken = False
+        #: Sends that the next checkpoint has to wait for.
+        self.acknowledgements = Acknowledgements()
         self._sending = asyncio.Lock()
 
-    def process(self, messages: Sequence[Message], next_offset: int) -> None:
-        """Fold messages into the engine and move to `next_offset`; what alerts there are lie in the outbox after."""
+    def process(self, messages: Sequence[Message], next_offset: int, *, damaged: Sequence[DeadLetter] = ()) -> int:
+        """Fold messages into the engine and move to `next_offset`.
+
+        What is to be sent lies in the outbox after: alerts, and journal records that could not be read. Returns the number of alerts
+        withheld because the alert topic has them already.
+        """
+        repeated = 0
+        self.broken = True
         for alert in self.engine.process(messages):
             if alert.id in self._alerts_sent:
                 self._alerts_sent.remove(alert.id)
-                self.repeated += 1
+                repeated += 1
             else:
                 self._outbox.append(alert)
+        self._outbox.extend(damaged)
         self.rows += sum(len(message) for message in messages if isinstance(message, Block))
         self.next_offset = next_offset
+        self.broken = False
+        return repeated
 
-    async def flush(self, send: Callable[[Alert], Awaitable[Awaitable[Any]]]) -> int:
-        """Hand the outbox to the producer, in order; return how many alerts that were.
+    async def flush(self, send: Callable[[Outgoing], Awaitable[Awaitable[Any]]]) -> None:
+        """Hand the outbox to the producer, in order.
 
         May be cancelled anywhere: an alert leaves the outbox after the producer has it.
         """
-        sent = 0
         async with self._sending:
             while self._outbox:
-                self._acknowledgements.append(await send(self._outbox[0]))
+                self.acknowledgements.add(await send(self._outbox[0]))
                 self._outbox.popleft()
-                sent += 1
-        return sent
-
-    def owe(self, acknowledgement: Awaitable[Any]) -> None:
-        """Note a send that the next checkpoint has to wait for."""
-        self._acknowledgements.append(acknowledgement)
-
-    async def acknowledged(self) -> None:
-        """Wait until the broker has everything handed to the producer so far; a failed send raises here."""
-        waiting, self._acknowledgements = self._acknowledgements, []
-        try:
-            await asyncio.gather(*waiting)
-        except BaseException:
-            self._acknowledgements = waiting + self._acknowledgements  # a later checkpoint must not pass them over
-            raise

@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 import orjson
 
 from schemas.errors import FormatError
+from schemas.snapshot import join, split
 from streams.live.log_reader import LogRecord
 
 __all__ = [
@@ -130,7 +131,7 @@ def records_of(snapshot: bytes, *, partition: int, token: int, epoch: int, journ
     packed = zlib.compress(snapshot, 1)
     compressed = len(packed) < 0.9 * len(snapshot)
     body = packed if compressed else snapshot
-    chunks = [body[i : i + CHUNK_BYTES] for i in range(0, len(body), CHUNK_BYTES)] or [b""]
+    chunks = split(body, CHUNK_BYTES)
     manifest = Manifest(partition, token, epoch, len(chunks), len(body), zlib.crc32(body), compressed, journal, alerts)
     return [*((manifest.chunk_key(i), chunk) for i, chunk in enumerate(chunks)), (manifest.key, manifest.to_json())]
 
@@ -159,7 +160,7 @@ def snapshot_of(manifest: Manifest, records: Sequence[LogRecord]) -> bytes:
     chunks = [latest.get(manifest.chunk_key(i)) for i in range(manifest.chunks)]
     if missing := chunks.count(None):
         raise FormatError(f"checkpoint {manifest.prefix}: {missing} of {manifest.chunks} chunks are missing")
-    body = b"".join(chunk for chunk in chunks if chunk is not None)
+    body = join([chunk for chunk in chunks if chunk is not None])
     if len(body) != manifest.length or zlib.crc32(body) != manifest.crc:
         raise FormatError(f"checkpoint {manifest.prefix}: its chunks are not those of its manifest (length or CRC)")
     return zlib.decompress(body) if manifest.compressed else body

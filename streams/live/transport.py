@@ -17,6 +17,7 @@ Private names that we touch, guarded by tests/contract/test_faust_names.py:
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -32,8 +33,13 @@ from streams.live.progress import Standing
 
 __all__ = ["BatchConsumer", "Positions", "Transport"]
 
+logger = logging.getLogger(__name__)
+_faust_logger = logging.getLogger("faust.consumer")  # its services would else log under the name of this module
+
 #: Faust hard-codes 1500 ms. A partition whose records were just taken waits for the running fetch to end: the latency of a quiet topic.
 FETCH_WAIT_MS = 200
+#: Seconds before the same place is sought again.
+SEEK_PATIENCE = 2.0
 
 
 class Positions(Protocol):
@@ -49,6 +55,7 @@ class Positions(Protocol):
 
 
 class _ConsumerThread(driver.AIOKafkaConsumerThread):
+    logger = _faust_logger
     #: Until when (monotonic) the group can't have given our partitions away: a confirmed heartbeat was sent less than a session ago.
     lease = 0.0
 
@@ -79,6 +86,13 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         self.lease = time.monotonic() + self.app.conf.broker_session_timeout
         await super().on_partitions_assigned(assigned, generation_id)
+
+    async def stop(self) -> None:
+        try:
+            await super().stop()
+        except RuntimeError:
+            if not self.thread_loop.is_closed():  # closed: after a crash the thread ends first, and there is nothing left to stop
+                raise
 
     async def call_thread(self, fun: Any, *args: Any, **kwargs: Any) -> Any:
         # Faust waits for ever for the answer of a thread that has ended: after a crash the last commit never returned, and the worker
@@ -123,12 +137,14 @@ class BatchConsumer(driver.Consumer):
 
     #: Coordinator errors in a row before the worker crashes (and is restarted by its supervisor).
     max_coordinator_errors = 20
+    logger = _faust_logger
     _thread: _ConsumerThread
 
     def __init__(self, transport: Transport, *args: Any, **kwargs: Any) -> None:
         super().__init__(transport, *args, **kwargs)
         self._positions = transport.positions
         self._seeking = asyncio.Lock()
+        self._sought: dict[TP, tuple[int, float]] = {}
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -152,6 +168,17 @@ class BatchConsumer(driver.Consumer):
             return None
         fetched = self._thread.fetched.get(tp, state.position)
         return Standing(state.position, fetched, state.highwater, max(0.0, time.time() - state.timestamp / 1000))
+
+    async def seek_back(self, tp: TP, offset: int) -> bool:
+        """Read again from `offset`, unless that was asked for a moment ago: batches read before are still on their way."""
+        now = time.monotonic()
+        last_offset, at = self._sought.get(tp, (-1, 0.0))
+        if last_offset == offset and now - at < SEEK_PATIENCE:
+            return False
+        self._sought[tp] = (offset, now)
+        logger.warning("%s: records from offset %d on were lost inside the worker, reading them again", tp, offset)
+        await self._thread.seek_wait({tp: offset})
+        return True
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
         """Commit offsets of partitions that are still ours; not in a rebalance, as a refused commit would start another."""
@@ -179,7 +206,7 @@ class BatchConsumer(driver.Consumer):
                 errors = 0
             except KafkaError as error:
                 errors += 1
-                self.log.error("group coordinator, error %d of %d in a row: %r", errors, self.max_coordinator_errors, error)
+                logger.error("group coordinator, error %d of %d in a row: %r", errors, self.max_coordinator_errors, error)
                 if errors >= self.max_coordinator_errors or consumer._coordinator._coordination_task.done():
                     await self.crash(error)
                     return
@@ -203,18 +230,19 @@ class BatchConsumer(driver.Consumer):
                 await self._thread.seek_wait(positions)
 
     async def on_stop(self) -> None:
-        """Save a last time."""
-        await self._release(10.0)
+        """Save a last time, but not after a crash: then the work since the last checkpoint is done again."""
+        if not self.app.crashed:
+            await self._release(10.0)
         try:
             await super().on_stop()
         except ConsumerStoppedError:
-            self.log.warning("the consumer had already ended; nothing more to commit")
+            logger.warning("the consumer had already ended; nothing more to commit")
 
     async def _release(self, seconds: float) -> None:
         try:
             await asyncio.wait_for(self._positions.release(), seconds)
         except Exception as error:  # whatever it is, the stop or the rebalance must go on: unsaved work is done again
-            self.log.warning("could not save everything in %.0f s, the rest will be read again: %r", seconds, error)
+            logger.warning("could not save everything in %.0f s, the rest will be read again: %r", seconds, error)
 
 
 async def _check_coordinator(consumer: Any) -> None:
@@ -222,6 +250,8 @@ async def _check_coordinator(consumer: Any) -> None:
 
 
 class _IdempotentProducer(driver.Producer):
+    logger = _faust_logger
+
     def _settings_extra(self) -> Mapping[str, Any]:
         return {"acks": "all", "enable_idempotence": True}  # a retried send must not write an alert twice
 

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from schemas.events import Source, Tick
+from streams.live.progress import SourceProgress, Standing
+
+SOURCE = Source("features", 0)
+
+
+def progress(*models: str, start: int = 100) -> SourceProgress:
+    return SourceProgress(SOURCE, models or ("fraud",), start)
+
+
+def at(position: int, *, highwater: int | None = None, fetched: int | None = None, age: float = 0.1) -> Standing:
+    return Standing(position, position if fetched is None else fetched, position if highwater is None else highwater, age)
+
+
+def tick(model: str, end: int, idle_ms: int) -> Tick:
+    return Tick(model, SOURCE, end, idle_ms)
+
+
+def test_a_source_at_its_end_says_every_second_how_long_it_has_been_there() -> None:
+    source = progress()
+    assert [source.ticks(at(100), now=now) for now in (0.0, 1.0, 2.5)] == [
+        [tick("fraud", 100, 0)],
+        [tick("fraud", 100, 1000)],
+        [tick("fraud", 100, 2500)],
+    ]
+
+
+def test_new_rows_start_the_idleness_anew() -> None:
+    source = progress()
+    source.ticks(at(100), now=0.0)
+    source.advance(101)
+    source.tell("fraud", 101)
+    assert source.ticks(at(101), now=5.0) == [tick("fraud", 101, 0)]
+
+
+def test_a_source_that_moves_tells_only_the_models_that_got_no_rows() -> None:
+    source = progress("fraud", "churn")
+    source.tell("fraud", 110)
+    source.advance(110)
+    assert source.ticks(at(110, highwater=500), now=0.0) == [tick("churn", 110, 0)]
+    assert source.ticks(at(110, highwater=500), now=1.0) == []
+
+
+def test_a_source_that_neither_moves_nor_is_at_its_end_says_nothing() -> None:
+    assert progress().ticks(at(100, highwater=101), now=0.0) == []
+
+
+def test_without_a_fresh_answer_of_the_broker_nothing_is_known_about_the_end() -> None:
+    assert progress().ticks(at(100, age=30.0), now=0.0) == []
+    assert progress().ticks(None, now=0.0) == []
+
+
+def test_records_that_were_fetched_but_not_journaled_keep_a_source_from_its_end() -> None:
+    source = progress()
+    assert source.ticks(at(120, fetched=120), now=0.0) == []
+    assert source.lag(at(120, fetched=120)) == 20
+
+
+def test_transaction_markers_at_the_end_of_the_log_do_not_keep_a_source_from_its_end() -> None:
+    source = progress()
+    source.advance(119)
+    assert source.ticks(at(121, fetched=119), now=0.0) == [tick("fraud", 119, 0)]
+    assert source.lag(at(121, fetched=119)) == 0
+
+
+def test_after_deleted_records_the_next_block_starts_behind_them() -> None:
+    source = progress()
+    source.skip_to(150)
+    assert source.told("fraud") == 150
+    source.skip_to(120)
+    assert source.told("fraud") == 150
