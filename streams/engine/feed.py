@@ -87,7 +87,7 @@ class Feed:
         yield Clear(0, feed_stream(ALL_SOURCES), f"{ALL_SOURCES}: heard again")
         waiting = []
         for fact in self._facts:
-            row = _first_row_at(release, fact) if isinstance(fact, Gap) else 0
+            row = _row_of(release, fact)
             if row is None:
                 waiting.append(fact)
             else:
@@ -126,13 +126,19 @@ def _of_silence(change: SilenceChange) -> Raise | Clear:
     return Raise(change.row, feed_stream(name), "silence", "warning", said, change.since_ms)
 
 
-def _first_row_at(release: Release, gap: Gap) -> int | None:
-    """The row of the release that comes first after a gap in its source; None when it has not been released yet."""
+def _row_of(release: Release, fact: Fact) -> int | None:
+    """The row of the release at which a fact is told; None when that row has not been released yet.
+
+    A gap belongs to its source's first row behind it, wherever that row comes to lie; the others have their place in the journal.
+    """
+    if not isinstance(fact, Gap):
+        row = fact.row - release.first_row
+        return row if row < release.n else None
     a = 0
     for piece in release.pieces:
         offsets = piece.block.offsets[piece.lo : piece.hi]
-        if piece.block.source == gap.source and offsets[-1] >= gap.found:
-            i = a + int(np.searchsorted(offsets, gap.found))
+        if piece.block.source == fact.source and offsets[-1] >= fact.found:
+            i = a + int(np.searchsorted(offsets, fact.found))
             return i if release.order is None else int(np.flatnonzero(release.order == i)[0])
         a += piece.hi - piece.lo
     return None

@@ -168,7 +168,7 @@ class Pipeline:
             last_time_ms=self._last.time,
             subjects=self._monitors.subjects(),
             drifted=sum(story.kind in ("feature_drift", "prediction_drift", "data_quality") for _, story in firing),
-            sources=tuple(SourceStats(*p.source, p.cursor or 0, p.clock or 0, p.held, p.rows) for p in self._sequencer.progress()),
+            sources=tuple(SourceStats(*p.source, p.cursor, p.clock, p.held, p.rows, p.idle, p.stalled) for p in self._sequencer.progress()),
             faults=dict(self._monitors.faults),
             unmonitored=dict(self._monitors.unmonitored),
             alerts=dict(self._policy.sent),

@@ -9,14 +9,16 @@ __all__ = ["ActiveAlert", "EngineStats", "ModelStats", "SourceStats"]
 
 @dataclass(frozen=True, slots=True)
 class SourceStats:
-    """One source of a model: how far it has come."""
+    """One source of a model: how far it has come; `cursor` and `clock_ms` are None until it is heard of."""
 
     topic: str
     partition: int
-    cursor: int
-    clock_ms: int
+    cursor: int | None
+    clock_ms: int | None
     held: int
     rows: int
+    idle: bool
+    stalled: bool
 
 
 @dataclass(frozen=True, slots=True)
