@@ -60,6 +60,11 @@ class Annotation:
         return any(option is Any or _form(option) == form for option in self.options)
 
     @property
+    def is_union(self) -> bool:
+        """Whether there is a choice, besides leaving it out."""
+        return sum(option is not NoneType for option in self.options) > 1
+
+    @property
     def kinded(self) -> Kinded | None:
         """The mark of a value that names its kind."""
         return next((mark for mark in self.marks if isinstance(mark, Kinded)), None)
@@ -90,7 +95,7 @@ class Annotation:
     def takes_text(self) -> bool:
         """Whether a single value here is text, whatever it looks like."""
         words = (value for option in self.options if get_origin(option) is Literal for value in get_args(option))
-        return str in self.options or any(isinstance(word, str) for word in words)
+        return str in self.options or (any(isinstance(word, str) for word in words) and {int, float, bool}.isdisjoint(self.options))
 
     @property
     def takes_truth(self) -> bool:

@@ -6,7 +6,7 @@ import json
 import re
 
 from schemas.documents.masking import quoted
-from schemas.documents.nodes import DEEPEST, Entry, Mapping, Mistake, Node, Scalar, Sequence, Tree
+from schemas.documents.nodes import DEEPEST, Entry, ListNode, MapNode, Mistake, Node, Scalar, Tree
 from schemas.hints import KeyPath
 
 __all__ = ["read_json"]
@@ -45,9 +45,9 @@ class _Walk:
 
     def node(self, at: int, path: KeyPath) -> Node:
         if self._text[at] == "{":
-            return Mapping(self._entries(at, path), at)
+            return MapNode(self._entries(at, path), at)
         if self._text[at] == "[":
-            return Sequence(self._items(at, path), at)
+            return ListNode(self._items(at, path), at)
         return self._scalar(at)
 
     def _scalar(self, at: int) -> Scalar:

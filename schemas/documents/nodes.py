@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 from schemas.hints import KeyPath
 
-__all__ = ["Broken", "Entry", "Mapping", "Mistake", "Node", "Scalar", "Sequence", "Tree", "plain_value", "too_large"]
+__all__ = ["Broken", "Entry", "ListNode", "MapNode", "Mistake", "Node", "Scalar", "Tree", "plain_value", "too_large"]
 
 #: More nodes or deeper nesting than any configuration has: aliases that multiply, or that contain themselves.
 MOST_NODES = 100_000
@@ -47,7 +47,7 @@ class Scalar:
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence:
+class ListNode:
     """A list."""
 
     items: tuple[Node, ...]
@@ -64,7 +64,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping:
+class MapNode:
     """A mapping, in the file's order, without repeated keys."""
 
     entries: tuple[Entry, ...]
@@ -78,7 +78,7 @@ class Broken:
     offset: int | None
 
 
-Node: TypeAlias = Scalar | Sequence | Mapping | Broken
+Node: TypeAlias = Scalar | ListNode | MapNode | Broken
 
 
 class Tree(NamedTuple):
@@ -99,9 +99,9 @@ def too_large(root: Node) -> Mistake | None:
             return Mistake(node.offset, (), f"found too deep a nesting; expected at most {DEEPEST} levels")
         if count > MOST_NODES:
             return Mistake(node.offset, (), f"found more than {MOST_NODES} values; an alias counts with all that it stands for")
-        if isinstance(node, Mapping):
+        if isinstance(node, MapNode):
             waiting.extend((entry.value, depth + 1) for entry in node.entries)
-        elif isinstance(node, Sequence):
+        elif isinstance(node, ListNode):
             waiting.extend((item, depth + 1) for item in node.items)
     return None
 

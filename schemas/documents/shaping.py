@@ -7,7 +7,7 @@ or a single value was expected: pydantic's findings about unions are hard to rea
 
 from __future__ import annotations
 
-import collections.abc
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -17,7 +17,7 @@ from schemas.documents.annotations import Annotation, Form, all_keys, fields_of
 from schemas.documents.guessing import nearest, suggestion
 from schemas.documents.interpolation import Interpolated, interpolate
 from schemas.documents.masking import quoted
-from schemas.documents.nodes import Broken, Entry, Mapping, Mistake, Node, Scalar, Sequence, plain_value
+from schemas.documents.nodes import Broken, Entry, ListNode, MapNode, Mistake, Node, Scalar, plain_value
 from schemas.documents.wording import found_words, wording
 from schemas.hints import KeyPath, Misfit, dotted
 
@@ -67,7 +67,7 @@ class Shaper:
         Place of every value that the model got, by its path in the model.
     """
 
-    def __init__(self, env: collections.abc.Mapping[str, str], kinds: collections.abc.Mapping[str, type[BaseModel]] | None) -> None:
+    def __init__(self, env: Mapping[str, str], kinds: Mapping[str, type[BaseModel]] | None) -> None:
         self.mistakes: list[Mistake] = []
         self.spots: dict[KeyPath, Spot] = {}
         self._env = env
@@ -89,10 +89,10 @@ class Shaper:
             return self._of_kind(spot, spot.annotation.kinded.noun, at)
         if isinstance(spot.node, Scalar):
             return self._scalar(spot, spot.node, at)
-        form: Form = "list" if isinstance(spot.node, Sequence) else "mapping"
+        form: Form = "list" if isinstance(spot.node, ListNode) else "mapping"
         if not spot.annotation.takes(form):
             return self._report(at, f"found {found_words(spot.node, spot.path)}; expected {spot.annotation.expected}")
-        if isinstance(spot.node, Sequence):
+        if isinstance(spot.node, ListNode):
             items = enumerate(spot.node.items)
             return [self._shape(Spot((*spot.path, i), item, item.offset, spot.annotation.item(i)), (*at, i)) for i, item in items]
         if spot.annotation.section:
@@ -115,7 +115,7 @@ class Shaper:
         example = f", such as [{node.text}]" if annotation.takes("list") and node.text.isidentifier() else ""
         return self._report(at, f"found {found_words(node, spot.path, value)}; expected {annotation.expected}{example}")
 
-    def _section(self, section: type[BaseModel], spot: Spot, entries: collections.abc.Sequence[Entry], at: KeyPath) -> dict[str, Any]:
+    def _section(self, section: type[BaseModel], spot: Spot, entries: Sequence[Entry], at: KeyPath) -> dict[str, Any]:
         fields = fields_of(section)
         absent = [key for key in fields if key not in {entry.key for entry in entries}]
         shaped: dict[str, Any] = {}
@@ -148,7 +148,7 @@ class Shaper:
             kind = self._scalar(spot, spot.node, at)
             usable = kind is not _UNUSABLE and self._parameters(kind, noun, spot, (), at, kind_at=at) is not None
             return kind if usable else _UNUSABLE
-        entries = {entry.key: entry for entry in spot.node.entries} if isinstance(spot.node, Mapping) else {}
+        entries = {entry.key: entry for entry in spot.node.entries} if isinstance(spot.node, MapNode) else {}
         named = entries.pop("kind", None)
         if named is None:
             found = "required key 'kind' is missing" if entries else f"found {found_words(spot.node, spot.path)}"
@@ -161,7 +161,7 @@ class Shaper:
         return _UNUSABLE if parameters is None else {"kind": kind, **parameters}
 
     def _parameters(
-        self, kind: str, noun: str, spot: Spot, entries: collections.abc.Sequence[Entry], at: KeyPath, *, kind_at: KeyPath
+        self, kind: str, noun: str, spot: Spot, entries: Sequence[Entry], at: KeyPath, *, kind_at: KeyPath
     ) -> dict[str, Any] | None:
         """Read the parameters of a kind; None when there is no such kind."""
         if self._kinds is None:
@@ -184,12 +184,14 @@ class Shaper:
                 self._place(details, at, known)
             return None
 
-    def _place(self, details: ErrorDetails, at: KeyPath, known: collections.abc.Sequence[KeyPath]) -> None:
+    def _place(self, details: ErrorDetails, at: KeyPath, known: Sequence[KeyPath]) -> None:
         """Report a finding of pydantic, unless something at that place has been reported before."""
         here = self._deepest(at, details["loc"])
         if any(here[: len(path)] == path for path in known):
             return
         spot = self.spots[here]
+        if spot.annotation.is_union and here in self._reported:
+            return  # pydantic has a finding for each member of a union; the first says all
         error = details.get("ctx", {}).get("error")
         if isinstance(error, Misfit):
             for below, message in error.found:

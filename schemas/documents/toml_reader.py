@@ -6,7 +6,7 @@ import re
 import tomllib
 from typing import Any
 
-from schemas.documents.nodes import DEEPEST, Entry, Mapping, Mistake, Node, Scalar, Sequence, Tree
+from schemas.documents.nodes import DEEPEST, Entry, ListNode, MapNode, Mistake, Node, Scalar, Tree
 from schemas.documents.source_text import SourceText
 
 __all__ = ["read_toml"]
@@ -38,9 +38,9 @@ def _node(value: Any) -> Node:
     if isinstance(value, Scalar):
         return value
     if isinstance(value, dict):
-        return Mapping(tuple(Entry(key, _node(item), None) for key, item in value.items()), None)
+        return MapNode(tuple(Entry(key, _node(item), None) for key, item in value.items()), None)
     if isinstance(value, list):
-        return Sequence(tuple(_node(item) for item in value), None)
+        return ListNode(tuple(_node(item) for item in value), None)
     if isinstance(value, bool):
         return Scalar("true" if value else "false", plain=True, offset=None)
     return Scalar(str(value), plain=not isinstance(value, str), offset=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping as MappingABC
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic_core import ErrorDetails
@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from schemas.documents.annotations import Annotation
 from schemas.documents.guessing import suggestion
 from schemas.documents.masking import MASK, holds_secret, quoted
-from schemas.documents.nodes import Mapping, Node, Scalar, Sequence
+from schemas.documents.nodes import ListNode, MapNode, Node, Scalar
 from schemas.hints import Expected, KeyPath
 
 __all__ = ["found_words", "wording"]
@@ -53,7 +53,7 @@ def wording(error: ErrorDetails, node: Node, annotation: Annotation, path: KeyPa
     match error["type"]:
         case "missing":
             return f"required key {error['loc'][-1]!r} is missing"
-        case "value_error":
+        case "value_error" | "assertion_error":
             return str(context["error"])
         case "literal_error" | "enum":
             hint = suggestion(node.text, annotation.choices) if isinstance(node, Scalar) else ""
@@ -61,8 +61,8 @@ def wording(error: ErrorDetails, node: Node, annotation: Annotation, path: KeyPa
     return f"found {found_words(node, path, error['input'])}; expected {_expected(error, context, annotation)}"
 
 
-def _expected(error: ErrorDetails, context: MappingABC[str, Any], annotation: Annotation) -> str:
-    if any(isinstance(mark, Expected) for mark in annotation.marks):
+def _expected(error: ErrorDetails, context: Mapping[str, Any], annotation: Annotation) -> str:
+    if annotation.is_union or any(isinstance(mark, Expected) for mark in annotation.marks):
         return annotation.expected
     for beginning, words in _EXPECTED.items():
         if error["type"].startswith(beginning):
@@ -73,9 +73,9 @@ def _expected(error: ErrorDetails, context: MappingABC[str, Any], annotation: An
 def found_words(node: Node, path: KeyPath, value: object = None) -> str:
     """Name what stands in the file; `value` is what it became, shown when variables were filled in."""
     match node:
-        case Mapping():
+        case MapNode():
             return "a mapping" if node.entries else "an empty mapping"
-        case Sequence():
+        case ListNode():
             return "a list" if node.items else "an empty list"
         case Scalar() if holds_secret(path):
             return MASK

@@ -10,7 +10,7 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.reader import ReaderError
 
 from schemas.documents.masking import quoted
-from schemas.documents.nodes import DEEPEST, Broken, Entry, Mapping, Mistake, Node, Scalar, Sequence, Tree
+from schemas.documents.nodes import DEEPEST, Broken, Entry, ListNode, MapNode, Mistake, Node, Scalar, Tree
 from schemas.hints import KeyPath
 
 __all__ = ["read_yaml"]
@@ -113,7 +113,7 @@ class _Composed:
         if isinstance(node, ruamel_nodes.MappingNode):
             return self._mapping(node, path, offset)
         if isinstance(node, ruamel_nodes.SequenceNode):
-            return Sequence(tuple(self.node(item, (*path, index)) for index, item in enumerate(node.value)), offset)
+            return ListNode(tuple(self.node(item, (*path, index)) for index, item in enumerate(node.value)), offset)
         assert isinstance(node, ruamel_nodes.ScalarNode)  # the only kind left
         return Scalar(node.value, plain=node.style is None and str(node.tag) != _CORE + "str", offset=offset)
 
@@ -131,13 +131,13 @@ class _Composed:
                 self.mistakes.append(Mistake(place, (*path, key.value), f"key {quoted(key.value)} is here twice"))
             else:
                 own[key.value] = Entry(key.value, self.node(value, (*path, key.value)), place)
-        return Mapping(tuple((merged | own).values()), offset)
+        return MapNode(tuple((merged | own).values()), offset)
 
     def _merged(self, value: Node, path: KeyPath) -> tuple[Entry, ...]:
         """Entries that '<<' brings in; of several mappings the first wins, and own entries win over all."""
-        if isinstance(value, Mapping):
+        if isinstance(value, MapNode):
             return value.entries
-        if isinstance(value, Sequence):
+        if isinstance(value, ListNode):
             return tuple(entry for item in value.items for entry in self._merged(item, path))
         if isinstance(value, Scalar):
             self.mistakes.append(Mistake(value.offset, path, "'<<' takes a mapping, such as *name; found a single value"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
@@ -25,6 +26,7 @@ class Psi(_Parameters):
     bins: int = Field(default=10, ge=2)
     threshold: float | None = Field(default=None, gt=0)
     policy: str = "latch"
+    window: int | Literal["auto"] = "auto"
 
 
 class Adwin(_Parameters):

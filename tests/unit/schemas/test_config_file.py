@@ -124,7 +124,7 @@ def test_variables_become_what_the_place_wants(folder: Folder) -> None:
         "runbook: ${RUNBOOK:-https://wiki.example.com/fraud}",
         'false_alarms_per_week: "${BUDGET:-1e-1}"',
         "max_segments: ${SEGMENTS}",
-        'monitors: [{subjects: [x], detectors: [{kind: psi, bins: "${BINS:-20}", policy: "${POLICY}"}]}]',
+        'monitors: [{subjects: [x], detectors: [{kind: psi, bins: "${BINS:-20}", policy: "${POLICY}", window: 50}]}]',
         top="kafka: {static_membership: '${STATIC}'}\nengine: {grace: '${GRACE}s'}\n",
     )
     config = folder.load(text, SEGMENTS="7", STATIC="true", GRACE="5", POLICY="3")
@@ -132,7 +132,7 @@ def test_variables_become_what_the_place_wants(folder: Folder) -> None:
     assert (model.owner, model.runbook) == (None, "https://wiki.example.com/fraud")
     assert (model.false_alarms_per_week, model.max_segments) == (0.1, 7)
     assert (config.kafka.static_membership, config.engine.grace) == (True, 5_000)
-    assert model.monitors[0].detectors == [{"kind": "psi", "bins": 20, "policy": "3"}]
+    assert model.monitors[0].detectors == [{"kind": "psi", "bins": 20, "policy": "3", "window": 50}]
 
 
 def test_a_missing_variable_is_a_problem_at_its_place(folder: Folder) -> None:
