@@ -54,6 +54,7 @@ METRICS = (
     MetricSpec("values_masked_total", "counter", ("model", "subject", "reason"), "Values that could not be used."),
     MetricSpec("last_event_timestamp_seconds", "gauge", ("model",), "Event time of the newest row."),
     MetricSpec("source_clock_timestamp_seconds", "gauge", ("model", "topic", "partition"), "How far a source has come, by its records."),
+    MetricSpec("source_stalled", "gauge", ("model", "topic", "partition"), "1 while nothing is heard of a source."),
     MetricSpec("features_monitored", "gauge", ("model",), "Subjects watched."),
     MetricSpec("features_drifted", "gauge", ("model",), "Subjects that are firing."),
     MetricSpec("drift_score", "gauge", (*_SUBJECT, "detector"), "Statistic of a detector."),
@@ -176,7 +177,10 @@ def _of_model(stats: ModelStats) -> dict[str, list[_Sample]]:
         "gaps_total": [((model,), stats.gaps)],
         "values_masked_total": [((model, *of), n) for of, n in stats.faults.items()],
         "last_event_timestamp_seconds": [((model,), stats.last_time_ms / 1000)],
-        "source_clock_timestamp_seconds": [((model, s.topic, s.partition), s.clock_ms / 1000) for s in stats.sources],
+        "source_clock_timestamp_seconds": [
+            ((model, s.topic, s.partition), s.clock_ms / 1000) for s in stats.sources if s.clock_ms is not None
+        ],
+        "source_stalled": [((model, s.topic, s.partition), s.stalled) for s in stats.sources],
         "features_monitored": [((model,), stats.subjects)],
         "features_drifted": [((model,), stats.drifted)],
         "drift_score": [((model, *of), statistic) for of, (statistic, _) in stats.scores.items()],
