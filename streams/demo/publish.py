@@ -40,7 +40,8 @@ def unused_application(bootstrap: str, name: str) -> str:
 def create_topics(bootstrap: str, names: Iterable[str]) -> None:
     """Create topics that keep everything: the invented clock stands in the past, which a retention time would delete."""
     topics = [NewTopic(name, num_partitions=PARTITIONS, config={"retention.ms": "-1"}) for name in names]
-    for topic, created in AdminClient({"bootstrap.servers": bootstrap}).create_topics(topics).items():
+    admin = AdminClient({"bootstrap.servers": bootstrap})  # has to live until the topics are there
+    for topic, created in admin.create_topics(topics).items():
         try:
             created.result(TIMEOUT)
         except KafkaException as error:
