@@ -42,7 +42,7 @@ def backtest(
 ) -> None:
     """Replay recorded history through the engine of the live worker and show the alerts. Nothing is written to Kafka."""
     loaded = load(config)
-    from streams.cli.terminal import alert_table, progress_of, stdout
+    from streams.cli.terminal import print_alerts, progress_of
     from streams.engine import Engine
     from streams.references import load_references
     from streams.replay.runner import replay, unhurried
@@ -57,7 +57,7 @@ def backtest(
         for alert in result.alerts:
             typer.echo(alert.to_json())
     elif result.alerts:
-        stdout().print(alert_table(result.alerts))
+        print_alerts(result.alerts)
     _say(result)
     if fail_on is not None and _drifted(result.alerts, fail_on):
         raise typer.Exit(DRIFT_FOUND)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,15 @@ import typer
 from streams.cli.options import ConfigFile, load
 
 __all__ = ["run"]
+
+
+class LogLevel(StrEnum):
+    """How much the worker says on stderr."""
+
+    debug = "debug"
+    info = "info"
+    warning = "warning"
+    error = "error"
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -28,7 +38,7 @@ def run(
         str | None,
         typer.Option(metavar="NAME", help="Name of this worker, unique and stable; by default the host's.", envvar="DRIFTSONDE_INSTANCE"),
     ] = None,
-    log_level: Annotated[str, typer.Option(metavar="LEVEL", help="debug, info, warning or error.")] = "info",
+    log_level: Annotated[LogLevel, typer.Option(help="How much to say on stderr.")] = LogLevel.info,
 ) -> None:
     """Watch the configured topics until told to stop; SIGTERM makes a last checkpoint and exits with 0."""
     host, port = _address(http)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from schemas.alerts import Alert
     from streams.replay.source import Read
 
-__all__ = ["alert_line", "alert_table", "note", "print_table", "progress_of", "stderr", "stdout"]
+__all__ = ["alert_line", "note", "print_alerts", "print_table", "progress_of", "stderr", "stdout"]
 
 _COLOURS = {"critical": "bold red", "warning": "yellow", "info": "cyan", "resolved": "green"}
 #: Width of tables that do not go to a terminal: they are for files and pagers, so nothing is folded.
@@ -54,8 +55,8 @@ def alert_line(alert: Alert) -> str:
     return f"{when}  [{colour}]{data.state.upper():<8} {data.severity:<8}[/] {data.kind:<16} [dim]{escape(what)}[/]  {escape(data.summary)}"
 
 
-def alert_table(alerts: Sequence[Alert]) -> Table:
-    """Alerts as a table, in the order given."""
+def print_alerts(alerts: Sequence[Alert]) -> None:
+    """Print alerts as a table, in the order given."""
     rows = []
     for alert in alerts:
         data = alert.data
@@ -63,12 +64,22 @@ def alert_table(alerts: Sequence[Alert]) -> Table:
         colour = _COLOURS["resolved" if data.state == "resolved" else data.severity]
         state = f"[{colour}]{data.state}[/]"
         rows.append([when, state, f"[{colour}]{data.severity}[/]", data.kind, *map(escape, (alert.subject, data.summary))])
-    return _table(["time of the data", "state", "severity", "kind", "stream", "summary"], rows)
+    _print(["time of the data", "state", "severity", "kind", "stream", "summary"], rows)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print a table of plain values to stdout; numbers stand to the right."""
-    stdout().print(_table(columns, [[cell if isinstance(cell, int | float) else escape(str(cell)) for cell in row] for row in rows]))
+    """Print a table of plain values; numbers stand to the right."""
+    _print(columns, [[cell if isinstance(cell, int | float) else escape(str(cell)) for cell in row] for row in rows])
+
+
+def _print(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    console = stdout()
+    if console.is_terminal:
+        console.print(_table(columns, rows))
+        return
+    with console.capture() as text:
+        console.print(_table(columns, rows))
+    typer.echo("\n".join(line.rstrip() for line in text.get().splitlines()))
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -15,6 +16,7 @@ __all__ = ["connect", "offsets_at", "partition_counts", "watermarks"]
 
 #: Seconds that a broker may take to answer a question.
 TIMEOUT = 15.0
+_FINAL = (KafkaError._ALL_BROKERS_DOWN, KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError._RESOLVE)
 
 
 def connect(config: Config, **more: Any) -> Consumer:
@@ -32,7 +34,7 @@ def connect(config: Config, **more: Any) -> Consumer:
     BrokerError
         Nothing answers, or it refuses us.
     """
-    reasons: list[str] = []
+    reported: list[KafkaError] = []
     quiet = logging.Logger("driftsonde.kafka", logging.CRITICAL)  # what librdkafka logs comes back as errors, which we tell
     properties = {
         "bootstrap.servers": config.kafka.bootstrap_servers,
@@ -42,21 +44,24 @@ def connect(config: Config, **more: Any) -> Consumer:
         "enable.auto.offset.store": False,
         "isolation.level": "read_committed",
         "auto.offset.reset": "error",
-        "error_cb": lambda error: reasons.append(error.str()),
+        "error_cb": reported.append,
         **{name.replace("_", "."): value for name, value in more.items()},
     }
     try:
         consumer = Consumer(properties, logger=quiet)
     except KafkaException as error:
         raise BrokerError(f"kafka.properties can't be used: {_text(error)}") from None
-    try:
-        consumer.list_topics(timeout=TIMEOUT)
-    except KafkaException as error:
-        consumer.poll(0)  # error_cb is served here
-        consumer.close()
-        why = reasons[0] if reasons else _text(error)
-        raise BrokerError(f"no broker answers at kafka.bootstrap_servers = {config.kafka.bootstrap_servers!r}: {why}") from None
-    return consumer
+    deadline = time.monotonic() + TIMEOUT
+    while True:  # in short turns, to leave as soon as it is known that nobody will answer
+        try:
+            consumer.list_topics(timeout=1.0)
+            return consumer
+        except KafkaException as error:
+            consumer.poll(0)  # error_cb is served here
+            if time.monotonic() > deadline or any(e.code() in _FINAL for e in reported):
+                consumer.close()
+                why = reported[0].str() if reported else _text(error)
+                raise BrokerError(f"no broker answers at kafka.bootstrap_servers = {config.kafka.bootstrap_servers!r}: {why}") from None
 
 
 def partition_counts(consumer: Consumer, topics: list[str]) -> dict[str, int]:
