@@ -23,7 +23,8 @@ MAX_BYTES = 1 << 20
 #: Nesting of a record that orjson refuses (orjson itself allows 1024).
 MAX_DEPTH = 100
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+#: A string; one without an end reaches to the end of the text, so that the search takes linear time on anything.
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 _NOT_BRACKETS = bytes(sorted(set(range(256)) - set(b"[]{}")))
 
 

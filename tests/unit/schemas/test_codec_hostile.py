@@ -50,6 +50,11 @@ UNUSABLE: dict[str, tuple[bytes | None, str, str]] = {
     "100 000 brackets": (b"[" * 100_000, "undecodable", "depth"),
     "100 000 objects": (b'{"a":' * 100_000, "undecodable", "depth"),
     "NaN, nested too deep": (b'{"x": NaN, "y": ' + b"[" * 101 + b"]" * 101 + b"}", "undecodable", "not JSON"),
+    "NaN, brackets, and a string of quotes without end": (
+        b'{"x": NaN, "y": ' + b"[" * 101 + b'"' + b'\\"' * 400_000,
+        "undecodable",
+        "not JSON",
+    ),
     "NaN, truncated": (b'{"x": NaN, "y": ', "undecodable", "not JSON"),
     "array": (b"[1, 2]", "not_an_object", "found a list, expected a JSON object"),
     "number": (b"17", "not_an_object", "found the number 17, expected a JSON object"),
