@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,12 +41,18 @@ def demo(
 
     place = directory or Path(tempfile.mkdtemp(prefix="driftsonde-demo-"))
     place.mkdir(parents=True, exist_ok=True)
-    with _broker(bootstrap, kafka) as (address, application):
+    with ExitStack() as running:
+        address, application = running.enter_context(_broker(bootstrap, kafka))
         workspace = prepare(place, bootstrap=address or "localhost:9092", application=application)
         note(f"prepared   {place}: configuration, 20 000 transactions of history, the reference built from them")
-        found = _without_kafka(workspace) if address is None else _with_kafka(workspace, address, keep_open=keep_open)
-    verdict = judge(found)
-    _report(verdict)
+        found = _without_kafka(workspace) if address is None else _with_kafka(workspace, running)
+        verdict = judge(found)
+        _report(verdict)
+        inputs = " ".join(f"--input {path.stem}={path}" for path in workspace.traffic.values())
+        note(f"\nplay on with\n  driftsonde backtest -c {workspace.config_path} {inputs}")
+        if keep_open and address is not None:
+            note(f"  driftsonde alerts list -c {workspace.config_path}\nuntil Ctrl-C")
+            threading.Event().wait()
     raise typer.Exit(0 if verdict.passed else 1)
 
 
@@ -77,21 +83,21 @@ def _broker(bootstrap: str | None, wanted: bool) -> Iterator[tuple[str | None, s
         cluster.close()
 
 
-def _with_kafka(workspace: Workspace, bootstrap: str, *, keep_open: bool) -> list[Alert]:
+def _with_kafka(workspace: Workspace, running: ExitStack) -> list[Alert]:
+    """Watch the traffic with a live worker, which goes on until `running` is left."""
     from streams.cli.terminal import note
     from streams.demo.live import alerts_of_worker, running_worker
     from streams.demo.publish import create_topics
 
-    create_topics(bootstrap, workspace.topics.values())
-    with running_worker(workspace) as worker:
-        note(f"worker     {worker.url}/ (page), {worker.url}/metrics, log in {workspace.directory / 'worker.log'}")
-        note("traffic    60 000 records, eight hours of data time; alerts as they come:\n")
-        found = alerts_of_worker(workspace, worker, _show)
-        note(f"\nalerts     topic {workspace.config.alerts.topic}: driftsonde alerts list -c {workspace.config_path}")
-        note(f"again      driftsonde backtest -c {workspace.config_path}: the same alerts, ids included")
-        if keep_open:
-            note("open       until Ctrl-C")
-            threading.Event().wait()
+    create_topics(workspace.config.kafka.bootstrap_servers, workspace.topics.values())
+    worker = running.enter_context(running_worker(workspace))
+    note(f"worker     {worker.url}/ (page), {worker.url}/metrics, log in {workspace.directory / 'worker.log'}")
+    note(f"traffic    60 000 records, eight hours of data time; from topic {workspace.config.alerts.topic}, as they come:\n")
+    found, same = alerts_of_worker(workspace, worker, _show)
+    if same:
+        note(f"\nbacktest   of the same topics: the same {len(found)} alerts, ids included")
+    else:
+        note("\nbacktest   of the same topics: OTHER ALERTS (was anything late? see driftsonde_events_late_total)")
     return found
 
 
@@ -100,10 +106,7 @@ def _without_kafka(workspace: Workspace) -> list[Alert]:
     from streams.demo.offline import alerts_of_files
 
     note("traffic    60 000 records, eight hours of data time; alerts as they come:\n")
-    found = alerts_of_files(workspace, _show)
-    inputs = " ".join(f"--input {role}={workspace.directory / 'traffic' / role}.jsonl" for role in ("features", "predictions"))
-    note(f"\nagain      driftsonde backtest -c {workspace.config_path} {inputs}")
-    return found
+    return alerts_of_files(workspace, _show)
 
 
 def _show(alert: Alert) -> None:

@@ -18,7 +18,6 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -29,20 +28,11 @@ from types import TracebackType
 
 from schemas.errors import InvariantError
 from streams.demo.kafka_jars import FILES, VERSION, KafkaUnavailable, fetch, java
+from streams.demo.processes import dying_with_parent
 
 __all__ = ["KafkaCluster", "KafkaUnavailable", "Node", "fetch", "free_port"]
 
 _JVM = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
-# Linux: the broker dies with the thread that started it, so a killed test run leaves no JVM behind. Set in the child before exec,
-# because a Popen `preexec_fn` is unsafe (and warned about) in a process with threads.
-_DIE_WITH_PARENT = """
-import ctypes, os, sys
-try:
-    ctypes.CDLL(None).prctl(1, 9)
-except (OSError, AttributeError):
-    pass  # no such call on this system
-os.execv(sys.argv[1], sys.argv[1:])
-"""
 
 
 class Node:
@@ -121,7 +111,7 @@ class Node:
             self._format()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-ISc", _DIE_WITH_PARENT, *self._java("kafka.Kafka", str(self._properties))],
+                dying_with_parent(self._java("kafka.Kafka", str(self._properties))),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from schemas.alerts import Alert
 from schemas.errors import DriftsondeError
 from streams.demo.kafka_local import free_port
+from streams.demo.processes import dying_with_parent
 from streams.demo.publish import publish
 from streams.demo.synthetic import traffic
 from streams.demo.workspace import Workspace
@@ -42,7 +43,7 @@ class Worker:
         self._log = workspace.directory / "worker.log"
         command = [sys.executable, "-m", "streams.cli", "run", "-c", str(workspace.config_path), "--http", f"127.0.0.1:{port}"]
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = subprocess.Popen(dying_with_parent(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def check(self) -> None:
         """Raise when it has ended.
@@ -114,13 +115,20 @@ class _Traffic(threading.Thread):
             self.error = error
 
 
-def alerts_of_worker(workspace: Workspace, worker: Worker, show: Callable[[Alert], None]) -> list[Alert]:
-    """Publish the traffic and collect what the worker alerts: until it is all that a backtest of the same topics finds.
+def alerts_of_worker(workspace: Workspace, worker: Worker, show: Callable[[Alert], None]) -> tuple[list[Alert], bool]:
+    """Publish the traffic and collect what the worker alerts, until it is all that a backtest of the same topics finds.
 
     Parameters
     ----------
     show : callable
         Is told of each alert as it comes.
+
+    Returns
+    -------
+    alerts : list of Alert
+        In the order of their topic.
+    same : bool
+        Whether these are exactly the backtest's, ids included.
     """
     found: list[Alert] = []
     publishing = _Traffic(workspace)
@@ -143,7 +151,7 @@ def alerts_of_worker(workspace: Workspace, worker: Worker, show: Callable[[Alert
     for alert in follow_alerts(workspace.config, done=done):
         found.append(alert)
         show(alert)
-    return found
+    return found, expected == {alert.id for alert in found}
 
 
 def alerts_of_backtest(workspace: Workspace) -> tuple[Alert, ...]:

@@ -68,8 +68,9 @@ def publish(bootstrap: str, topics: Mapping[str, str], records: Iterable[Record]
             on_delivery=lambda error, _: failed.append(error.str()) if error else None,
         )
         if number % _PACED == 0:
-            early = number / rate - (time.monotonic() - began)
-            producer.poll(max(early, 0))
+            while (early := number / rate - (time.monotonic() - began)) > 0:
+                producer.poll(early)
+            producer.poll(0)
     if unsent := producer.flush(60):
         failed.append(f"{unsent} records were not acknowledged")
     if failed:

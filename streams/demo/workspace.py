@@ -10,12 +10,12 @@ from pathlib import Path
 from detectors import available
 from schemas.config import Config
 from schemas.config_file import load_config
-from streams.demo.synthetic import FEATURES, PREDICTIONS, Record, history
+from streams.demo.synthetic import FEATURES, PREDICTIONS, Record, history, traffic
 from streams.replay.files import FileSource
 from streams.replay.reference_builder import build_references
 from streams.replay.tally import Tally
 
-__all__ = ["Workspace", "prepare", "write_records"]
+__all__ = ["Workspace", "prepare"]
 
 _CONFIG = """\
 version: 1
@@ -46,16 +46,27 @@ models:
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """What was prepared: where, the configuration's path and content, and the topic of each topic of the synthetic traffic."""
+    """What was prepared.
+
+    Parameters
+    ----------
+    config_path, config : Path, Config
+        The configuration.
+    topics : dict
+        The configured topic, by the topic of a synthetic record.
+    traffic : dict
+        The file of each configured topic: what is published to Kafka, for backtests that need none.
+    """
 
     directory: Path
     config_path: Path
     config: Config
     topics: dict[str, str]
+    traffic: dict[str, Path]
 
 
 def prepare(directory: Path, *, bootstrap: str, application: str) -> Workspace:
-    """Write the configuration, the history, and the reference that is built from it.
+    """Write the configuration, the history, the reference that is built from it, and the traffic.
 
     Parameters
     ----------
@@ -71,16 +82,17 @@ def prepare(directory: Path, *, bootstrap: str, application: str) -> Workspace:
     text = _CONFIG.format(application=application, bootstrap=bootstrap, features=topics[FEATURES], predictions=topics[PREDICTIONS])
     config_path.write_text(text)
     config = load_config(config_path, env=os.environ, detectors=available())
-    files = write_records(directory / "history", history())
+    files = _write(directory / "history", history())
     source = FileSource(config, {topics[name]: path for name, path in files.items()})
     built = build_references(config, source, origin="the history in this directory", tally=Tally())
     path = directory / "references" / "fraud-3.json"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(built["fraud", "3"].to_json())
-    return Workspace(directory, config_path, config, topics)
+    files = {topics[name]: path for name, path in _write(directory / "traffic", traffic()).items()}
+    return Workspace(directory, config_path, config, topics, files)
 
 
-def write_records(directory: Path, records: Iterable[Record]) -> dict[str, Path]:
+def _write(directory: Path, records: Iterable[Record]) -> dict[str, Path]:
     """Write records as JSON lines, one file a topic; return the file of each."""
     directory.mkdir(exist_ok=True)
     lines: dict[str, list[bytes]] = {}
