@@ -144,7 +144,7 @@ class Monitors:
             profiles = reference.profiles if key.segment == ALL else reference.segments.get(key.segment, {})
             if any((name in PREDICTION_COLUMNS) == (key.role == "predictions") for name in profiles):
                 return self._group(key, profiles, reference)
-            return Learner(self._rows_to_learn(key.version) or LEARN_BY_DEFAULT)
+            return Learner(self._rows_to_learn(key.version) or LEARN_BY_DEFAULT)  # the file does not cover this role or segment
         rows = self._rows_to_learn(key.version)
         return Learner(rows) if rows else None
 
@@ -154,9 +154,10 @@ class Monitors:
         return self._references.get((self._model.name, name))
 
     def _rows_to_learn(self, version: str) -> int | None:
+        """Rows to learn from: as said for this version, else for all others; None when neither is said."""
         given = self._model.references
-        learn = given.get(version, given.get("default"))
-        return learn.learn if isinstance(learn, LearnReference) else None
+        said = [g for g in (given.get(version), given.get("default")) if isinstance(g, LearnReference)]
+        return said[0].learn if said else None
 
     def _group(self, key: GroupKey, profiles: Mapping[str, Profile], reference: Reference, state: Mapping[str, Any] | None = None) -> Group:
         mine = {n: p for n, p in profiles.items() if (n in PREDICTION_COLUMNS) == (key.role == "predictions") and n != "label"}
