@@ -131,8 +131,11 @@ class Monitors:
         if watcher is None:
             self.unmonitored["no_reference"] += len(rows) if columns is None else len(columns)
             return
-        for subject, n in watcher.wrong_types(rows, columns):
-            self.faults[subject, "wrong_type"] += n
+        if key.segment == ALL:  # each value counts once, whatever segments its row is in
+            for subject, n in watcher.wrong_types(rows, columns):
+                self.faults[subject, "wrong_type"] += n
+            for subject, n in rows.absent(watcher.subjects, columns):
+                self.faults[subject, "absent"] += n
         mine = rows.at if columns is None else rows.at[columns]
         for observation in watcher.process(rows, columns, times if columns is None else times[columns]):
             yield Seen(int(mine[observation.column]), key, observation)

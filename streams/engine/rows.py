@@ -6,6 +6,7 @@ group that wants twenty columns gets one matrix; a release of a single block cos
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -88,6 +89,20 @@ class RoleRows:
     def segment(self, index: int) -> Codes:
         """Value of the model's segment field number `index`."""
         return self._joined([_cut(p.block.segments[index], p) for p in self.pieces])
+
+    def absent(self, subjects: Sequence[str], columns: Int64Array | None) -> Iterator[tuple[str, int]]:
+        """Yield (subject, rows) where whole blocks lack a subject: no row of theirs has it, so they hold no fault for it either."""
+        lacking = [
+            sorted(set(subjects).difference(p.block.number_names, p.block.category_names, p.block.faults.subjects)) for p in self.pieces
+        ]
+        if not any(lacking):
+            return
+        of_piece = np.repeat(np.arange(len(self.pieces)), [len(p) for p in self.pieces])
+        of_row = of_piece if self.order is None else of_piece[self.order]
+        counts = np.bincount(of_row if columns is None else of_row[columns], minlength=len(self.pieces)).tolist()
+        for names, n in zip(lacking, counts, strict=True):
+            for name in names:
+                yield name, n
 
     def _joined(self, columns: list[Codes]) -> Codes:
         first = columns[0].values

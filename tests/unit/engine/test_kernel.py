@@ -90,6 +90,13 @@ def test_faults_and_wrong_types_are_counted_by_subject():
     assert engine.stats().models[0].faults == {("x", "null"): 2, ("y", "not_finite"): 1, ("x", "wrong_type"): 3}
 
 
+def test_a_subject_that_a_whole_block_lacks_is_counted_as_absent_in_each_row():
+    engine, _ = engine_with(config(), rows(600))
+    bare = rows(20, first=600)
+    engine.process([replace(bare, number_names=("other",))])
+    assert engine.stats().models[0].faults == {("x", "absent"): 20}
+
+
 def test_a_gap_is_a_monitoring_event_at_the_first_row_after_it_and_ends_by_itself():
     engine, _ = engine_with(config(), rows(600))
     said = told(engine.process([rows(5, first=700)]))
