@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 COMMAND = Path(sys.executable).with_name("driftsonde")
@@ -25,12 +26,19 @@ def free_port() -> int:
 class Worker:
     """One live worker; its output goes to `log`."""
 
-    def __init__(self, config: Path, log: Path, *arguments: str, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        config: Path,
+        log: Path,
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        program: Sequence[str] = (str(COMMAND),),
+    ) -> None:
         self.port = free_port()
         self.log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [str(COMMAND), "run", "-c", str(config), "--http", f"127.0.0.1:{self.port}", *arguments],
+                [*program, "run", "-c", str(config), "--http", f"127.0.0.1:{self.port}", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
