@@ -2,8 +2,8 @@
 
 Two rules:
 
-* **ticks**, once a second: a source that is at its end tells every model of its topic, with how long it has been there; one that moved
-  tells the models that got no rows from it. One that neither moves nor is at its end (a broker away, an open transaction) says
+* **ticks**, once a second: a source that is at its end tells every model of its topic, with how long that model has had no rows;
+  one that moved tells the models that got no rows from it. One that neither moves nor is at its end (a broker away, an open transaction) says
   nothing: after 30 s of silence the engine goes on without it.
 * **commits**: offset X may be committed when the journal holds everything below X *and* every model has been told of X. Otherwise a
   model without rows would, after a restart at X, take the step from where it was last told to X for a gap.
@@ -72,7 +72,8 @@ class SourceProgress:
         #: Offset known to be committed.
         self.committed = -1
         self._told = dict.fromkeys(models, start)
-        self._idle_since: float | None = None
+        #: By model: when its source was first seen at its end since it last had rows of that model.
+        self._idle_since: dict[str, float] = {}
         #: Sends that must be there before `end`, as it is now, may be committed.
         self.acknowledgements = Acknowledgements()
 
@@ -81,12 +82,13 @@ class SourceProgress:
         return self._told[model]
 
     def tell(self, model: str, end: int) -> None:
-        """Note that the model has been sent everything below `end`."""
+        """Note that the model has been sent rows, and everything below `end`."""
         self._told[model] = max(self._told[model], end)
+        self._idle_since.pop(model, None)
 
     def advance(self, end: int) -> None:
         """Note that everything below `end` has been handed to the producer."""
-        self.end, self._idle_since = end, None
+        self.end = end
 
     def skip_to(self, offset: int) -> None:
         """Give up on records that the log no longer has; the next block starts at `offset`, so that the engine counts the gap."""
@@ -107,15 +109,13 @@ class SourceProgress:
             Monotonic seconds.
         """
         at_end = standing is not None and standing.age < FRESH and self._caught_up(standing)
-        if at_end and self._idle_since is None:
-            self._idle_since = now
-        elif not at_end:
-            self._idle_since = None
-        idle_ms = 0 if self._idle_since is None else int((now - self._idle_since) * 1000)
         due = [model for model, told in self._told.items() if at_end or told < self.end]
-        for model in due:
-            self.tell(model, self.end)
-        return [Tick(model, self.source, self.end, idle_ms) for model in due]
+        self._told.update(dict.fromkeys(due, self.end))
+        return [Tick(model, self.source, self.end, self._idle_ms(model, now) if at_end else 0) for model in due]
+
+    def _idle_ms(self, model: str, now: float) -> int:
+        """How long nothing has come for this model: in a topic that models share, others' rows don't end its idleness."""
+        return int((now - self._idle_since.setdefault(model, now)) * 1000)
 
     def _caught_up(self, standing: Standing) -> bool:
         # The position passes transaction markers, which are no records: `end` alone would never reach the high-water mark.

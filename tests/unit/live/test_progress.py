@@ -35,6 +35,15 @@ def test_new_rows_start_the_idleness_anew() -> None:
     assert source.ticks(at(101), now=5.0) == [tick("fraud", 101, 0)]
 
 
+def test_in_a_shared_topic_others_rows_do_not_end_a_models_idleness() -> None:
+    source = progress("busy", "rare")
+    for second in range(5):
+        source.advance(101 + second)
+        source.tell("busy", 101 + second)
+        ticks = source.ticks(at(101 + second), now=float(second))
+        assert ticks == [tick("busy", 101 + second, 0), tick("rare", 101 + second, 1000 * second)]
+
+
 def test_a_source_that_moves_tells_only_the_models_that_got_no_rows() -> None:
     source = progress("fraud", "churn")
     source.tell("fraud", 110)
