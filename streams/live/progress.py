@@ -3,8 +3,8 @@
 Two rules:
 
 * **ticks**, once a second: a source that is at its end tells every model of its topic, with how long that model has had no rows;
-  one that moved tells the models that got no rows from it. One that neither moves nor is at its end (a broker away, an open transaction) says
-  nothing: after 30 s of silence the engine goes on without it.
+  one that moved tells the models that got no rows from it. One that neither moves nor is at its end (a broker away, an open
+  transaction) says nothing: after 30 s of silence the engine goes on without it.
 * **commits**: offset X may be committed when the journal holds everything below X *and* every model has been told of X. Otherwise a
   model without rows would, after a restart at X, take the step from where it was last told to X for a gap.
 """
