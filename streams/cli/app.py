@@ -14,7 +14,14 @@ import typer
 from typer.core import TyperGroup
 
 from schemas.errors import DriftsondeError
-from streams.cli import alerts, backtest, check, demo, detectors, reference, run, schema
+from streams.cli.alerts import app as alerts
+from streams.cli.backtest import backtest
+from streams.cli.check import check
+from streams.cli.demo import demo
+from streams.cli.detectors import detectors
+from streams.cli.reference import app as reference
+from streams.cli.run import run
+from streams.cli.schema import schema
 
 __all__ = ["app", "main"]
 
@@ -43,14 +50,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they show local variables, and those may be secrets
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("demo")(demo.demo)
-app.command("run")(run.run)
-app.command("backtest")(backtest.backtest)
-app.add_typer(reference.app, name="reference")
-app.command("check")(check.check)
-app.add_typer(alerts.app, name="alerts")
-app.command("detectors")(detectors.detectors)
-app.command("schema")(schema.schema)
+app.command()(demo)
+app.command()(run)
+app.command()(backtest)
+app.add_typer(reference, name="reference")
+app.command()(check)
+app.add_typer(alerts, name="alerts")
+app.command()(detectors)
+app.command()(schema)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -39,6 +40,7 @@ def demo(
     from streams.demo.verdict import judge
     from streams.demo.workspace import prepare
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is stopped, however we are told to end
     place = directory or Path(tempfile.mkdtemp(prefix="driftsonde-demo-"))
     place.mkdir(parents=True, exist_ok=True)
     with ExitStack() as running:

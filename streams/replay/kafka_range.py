@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
@@ -28,6 +29,8 @@ __all__ = ["KafkaRange"]
 #: Rows that may wait for slower partitions; a row of 20 features is about 300 B.
 MOST_HELD = 200_000
 BATCH = 10_000
+#: A broker that has nothing for us must not keep a fetch waiting: a partition that is resumed is only asked for in the next.
+FETCH_WAIT_MS = 20
 #: Seconds without any record after which we give up.
 PATIENCE = 60.0
 _GONE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)
@@ -78,7 +81,7 @@ class KafkaRange:
         parts = {source: replace(part) for source, part in self._parts.items()}
         intake = Intake(self._bindings, {source: part.next for source, part in parts.items()}, most_held=MOST_HELD)
         yield Read(intake.announcements())
-        with closing(connect(self._config, enable_partition_eof=True)) as consumer:
+        with closing(connect(self._config, enable_partition_eof=True, fetch_wait_max_ms=FETCH_WAIT_MS)) as consumer:
             yield from _Reading(consumer, parts, intake, self._since_ms).run()
 
     def place(self, letter: DeadLetter) -> str:
@@ -96,15 +99,17 @@ class _Reading:
         self._since_ms = since_ms
         self._size = sum(part.end - part.next for part in parts.values())
         self._paused: frozenset[Source] = frozenset()
+        self._assigned = False
 
     def run(self) -> Iterator[Read]:
-        self._consumer.assign([TopicPartition(*source, part.next) for source, part in self._parts.items() if part.next < part.end])
         for source in [source for source, part in self._parts.items() if part.next >= part.end]:
             yield self._end(source)
         heard = time.monotonic()
         while self._parts:
+            if not self._assigned:
+                self._assign()
             self._pace()
-            messages = self._consumer.consume(BATCH, timeout=1.0)
+            messages = self._consumer.consume(BATCH, timeout=0.1)
             if messages:
                 heard = time.monotonic()
             elif time.monotonic() - heard > PATIENCE:
@@ -115,6 +120,10 @@ class _Reading:
                 by_source.setdefault(Source(message.topic() or "", message.partition() or 0), []).append(message)
             for source, mine in by_source.items():
                 yield from self._take(source, mine)
+
+    def _assign(self) -> None:
+        self._consumer.assign([TopicPartition(*source, part.next) for source, part in self._parts.items()])
+        self._paused, self._assigned = frozenset(), True
 
     def _pace(self) -> None:
         paused = self._parts.keys() - self._intake.pacer.wanted()
@@ -128,25 +137,16 @@ class _Reading:
         if source not in self._parts:
             return  # beyond the end of its range
         part = self._parts[source]
-        records: list[Raw] = []
-        ended = False
-        for message in messages:
-            if (error := message.error()) is not None:
-                if error.code() in _GONE:
-                    yield self._skip(source, part)
-                    break
-                if error.code() != KafkaError._PARTITION_EOF:
-                    raise BrokerError(f"{source.topic}/{source.partition} at offset {part.next}: {error.str()}")
-                ended = True  # what lies between here and the end has been compacted away, or is not committed
-                break
-            offset = message.offset() or 0
-            if offset >= part.end:
-                ended = True
-                break
-            records.append(Raw(offset, message.timestamp()[1], message.value(), message.key()))
+        records, then = _records_below(part.end, messages)
         if records:
             yield self._decoded(source, part, records)
-        if ended or part.next >= part.end:
+        if isinstance(then, KafkaError):  # which can't be compared with a string
+            if then.code() not in _GONE:
+                raise BrokerError(f"{source.topic}/{source.partition} at offset {part.next}: {then.str()}")
+            yield self._skip(source, part)
+        elif then == "end":
+            part.end = part.next
+        if part.next >= part.end:
             yield self._end(source)
 
     def _decoded(self, source: Source, part: _Part, records: list[Raw]) -> Read:
@@ -165,18 +165,30 @@ class _Reading:
         lost = f"{source.topic}/{source.partition}: offsets {part.next} to {min(low, part.end) - 1} were deleted while they were to be read"
         part.next = low
         self._intake.lost(source, low)
-        if low < part.end:
-            self._consumer.seek(TopicPartition(*source, low))
+        self._assigned = False  # a partition that has failed can't be moved, only assigned anew
         return Read(done=self._done(), notes=(lost,))
 
     def _end(self, source: Source) -> Read:
-        part = self._parts.pop(source)
-        if part.next < part.end or source in self._paused:
+        """Be done with a partition; at the end of the log, what is left of its range has been compacted away or is not committed."""
+        del self._parts[source]
+        if self._assigned:
             self._consumer.pause([TopicPartition(*source)])
         return Read(self._intake.end(source), done=self._done())
 
     def _done(self) -> int:
         return self._size - sum(max(part.end - part.next, 0) for part in self._parts.values())
+
+
+def _records_below(end: int, messages: list[Message]) -> tuple[list[Raw], KafkaError | Literal["end", "more"]]:
+    """Return the records of the range, and what comes after them: an error, the end of the range or of the log, or more."""
+    records: list[Raw] = []
+    for message in messages:
+        if (error := message.error()) is not None:
+            return records, "end" if error.code() == KafkaError._PARTITION_EOF else error
+        if (offset := message.offset() or 0) >= end:
+            return records, "end"
+        records.append(Raw(offset, message.timestamp()[1], message.value(), message.key()))
+    return records, "more"
 
 
 def _ranges(consumer: Consumer, places: list[Source], since_ms: int | None, until_ms: int | None) -> dict[Source, _Part]:

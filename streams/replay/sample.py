@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from confluent_kafka import TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from schemas.codec import Decoder, Raw
 from schemas.config import Config
@@ -26,7 +27,7 @@ class Sample:
 
 
 def sample_topics(config: Config, count: int) -> dict[str, Sample]:
-    """Decode the last `count` records of each configured topic, spread over its partitions.
+    """Decode the newest `count` records of each configured topic.
 
     Raises
     ------
@@ -41,22 +42,25 @@ def sample_topics(config: Config, count: int) -> dict[str, Sample]:
             filled = sorted(source for source, (low, high) in ranges.items() if low < high)
             share = -(-count // max(len(filled), 1))  # rounded up
             consumer.assign([TopicPartition(*source, max(ranges[source][0], ranges[source][1] - share)) for source in filled])
-            raws: dict[Source, list[Raw]] = {}
-            deadline = time.monotonic() + TIMEOUT
-            ended = 0
-            while ended < len(filled) and time.monotonic() < deadline:
-                message = consumer.poll(0.5)
-                if message is None:
-                    continue
-                if message.error() is not None:  # the end of a partition, or one that can't be read: no more from it
-                    ended += 1
-                    continue
-                source = Source(topic, message.partition() or 0)
-                raws.setdefault(source, []).append(Raw(message.offset() or 0, message.timestamp()[1], message.value()))
+            newest = sorted(_read(consumer, len(filled)), key=lambda found: found[1].timestamp)[-count:]
             decoder = Decoder(topic, bindings[topic])
             letters: list[DeadLetter] = []
-            for source, mine in sorted(raws.items()):
-                start, end = mine[0].offset, mine[-1].offset + 1
-                letters += decoder.decode(source.partition, mine, start=start, end=end, now_ms=time.time_ns() // 1_000_000).dead_letters
-            found[topic] = Sample(sum(map(len, raws.values())), tuple(letters))
+            for source, raw in newest:
+                decoded = decoder.decode(source.partition, [raw], start=raw.offset, end=raw.offset + 1, now_ms=time.time_ns() // 1_000_000)
+                letters += decoded.dead_letters
+            found[topic] = Sample(len(newest), tuple(letters))
     return found
+
+
+def _read(consumer: Consumer, partitions: int) -> Iterator[tuple[Source, Raw]]:
+    """Yield the assigned records, up to the ends of that many partitions or for as long as an answer may take."""
+    deadline = time.monotonic() + TIMEOUT
+    while partitions and time.monotonic() < deadline:
+        message = consumer.poll(0.5)
+        if message is None:
+            continue
+        if message.error() is not None:  # the end of a partition, or one that can't be read: no more from it
+            partitions -= 1
+            continue
+        source = Source(message.topic() or "", message.partition() or 0)
+        yield source, Raw(message.offset() or 0, message.timestamp()[1], message.value())
