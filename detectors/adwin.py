@@ -161,8 +161,8 @@ class AdwinBank(RestartingBank):
     def _milestones(self, block: Block, at: int) -> Iterator[Milestone]:
         row = int(block.rows[at])
         for n in milestones(int(block.before[at]), int(block.after[at])):
-            total = block.moments[at, n - block.before[at] - 1].real
-            yield Milestone(row, block.index(at, n), float(self._arrays.shift[row] + total / n), n)
+            total = float(block.moments[at, n - block.before[at] - 1].real)
+            yield self._milestone(row, block.index(at, n), n, total, float(self._arrays.shift[row]))
 
 
 def _variance(count: IntArray, total: FloatArray, squares: FloatArray) -> FloatArray:

@@ -106,7 +106,7 @@ class _Arrays(RowArrays):
         count, shift, total, deviation = np.zeros((4, rows))
         low, low_count, low_total = np.zeros((3, rows, sides))
         low_index = np.zeros((rows, sides), dtype=np.int64)
-        return cls(np.full(rows, -1), count, shift, total, deviation, low, low_count, low_total, low_index)
+        return cls(np.full(rows, -1), np.zeros(rows), count, shift, total, deviation, low, low_count, low_total, low_index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +238,7 @@ class PageHinkleyBank(RestartingBank):
         counts = walk.counts[at, :end]
         for n in milestones(int(self._arrays.count[row]), int(counts[-1]) if counts.size else 0):
             column = int(np.searchsorted(counts, n))
-            yield Milestone(row, walk.first + column, float(self._arrays.shift[row] + walk.totals[at, column] / n), n)
+            yield self._milestone(row, walk.first + column, n, float(walk.totals[at, column]), float(self._arrays.shift[row]))
 
     def _commit(self, rows: IntArray, walk: _Walk) -> None:
         now, each = self._arrays, np.arange(len(rows))

@@ -6,10 +6,12 @@ Such a detector announces an instant and forgets. Two things are added, so that 
 was away and the mean of the values since the estimated onset lies within ``max(.1, 3 / sqrt(n))`` of the reference's, else ``change``.
 Three standard errors is generous for a short stretch: that the level has just left a level that was away speaks for home.
 
-**Back without an alarm.** A change that ended before its detection, that fades away slowly, or that a one-sided test cannot see ending
-gives no second alarm. So while a row is away, each time the count of values since the alarm reaches a power of two from 1024 on, the
-row is home when their mean is within the same band. Its finding carries the distance and the band, so its statistic is the smaller;
-that of an alarm is always the larger. Values are counted from the alarm, not from the batch: both rules are blind to batch edges.
+**Back without an alarm.** A false alarm, a change that ended before its detection or fades away slowly, one whose end a one-sided test
+cannot see: none is followed by a second alarm. So while a row is away, each time the count of values since the alarm reaches 1024, 2048,
+4096, …, the mean of those since the last such count is held against the same band. The stretches grow so that a small shift is not
+taken for home by trying often. The finding carries the distance and the band: its statistic is the smaller, that of an alarm the larger.
+
+Both rules count values from the alarm, so they are blind to batch edges.
 """
 
 from __future__ import annotations
@@ -72,7 +74,7 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Milestone:
-    """The mean of all n values of a row since its last alarm, at the absolute index of the last of them."""
+    """The mean of the n values of a row since its last milestone or alarm, at the absolute index of the last of them."""
 
     row: int
     index: int
@@ -85,6 +87,7 @@ class RowArrays:
     """Arrays with one entry per row: what a detector knows of each stream. A subclass adds its own; zeros are a fresh start."""
 
     start: IntArray  # index of the last value before the window
+    mark: FloatArray  # sum of the window's values up to the last milestone; kept while the row is away
 
     def restart(self, rows: IntArray, after: IntArray) -> None:
         """Start these rows again from nothing after the values at the absolute indices `after`."""
@@ -185,6 +188,13 @@ class RestartingBank(ABC):
             values = values[np.searchsorted(rows, hit), start - first :]
             values[np.arange(start, start + values.shape[1]) <= at[:, None]] = np.nan
             rows, first = hit, start
+
+    def _milestone(self, row: int, index: int, count: int, total: float, shift: float) -> Milestone:
+        """Pass a milestone at which the window's `count` values, less `shift`, add up to `total`."""
+        n = count - count // 2 if count > _FIRST_MILESTONE else count
+        level = shift + (total - float(self._arrays.mark[row])) / n
+        self._arrays.mark[row] = total
+        return Milestone(row, index, level, n)
 
     def _finding(self, alarm: Alarm) -> Finding:
         home = bool(self._away[alarm.row]) and self._distance(alarm.row, alarm.level) < _band(alarm.n)
