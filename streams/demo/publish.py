@@ -14,7 +14,7 @@ from streams.demo.synthetic import Record
 __all__ = ["create_topics", "publish", "unused_application"]
 
 PARTITIONS = 4
-TIMEOUT = 15.0
+TIMEOUT = 5.0
 _PACED = 100
 
 
