@@ -64,8 +64,8 @@ def fine_histogram(present: FloatArray) -> FineHistogram:
     n = len(present)
     levels = [present[_rank(n, percent)] for percent in _FINE_PERCENTS if _usable(n, percent)]
     atoms = _atoms(present)
-    after = np.nextafter(atoms, np.inf)
-    edges = np.unique(np.concatenate([levels, atoms, after[np.isfinite(after)]])) + 0.0  # + 0.0: no negative zero
+    after = np.nextafter(atoms[atoms < np.finfo(np.float64).max], np.inf)
+    edges = np.unique(np.concatenate([levels, atoms, after])) + 0.0  # + 0.0: no negative zero
     below = np.searchsorted(present, edges, side="left")
     return FineHistogram(edges, np.diff(below, prepend=0, append=n), atoms)
 
