@@ -21,8 +21,9 @@ from detectors.base import FloatArray
 __all__ = ["DIRECTIONS", "inflation", "scores"]
 
 DIRECTIONS = ("location", "scale", "skew", "tails")
-#: A direction is dropped when the bins can show less than this share of its standard deviation (on two values only location is left).
-_LEAST_NORM = 0.15
+#: A direction is dropped when the bins can show less than this of it (on two values only location is left). Location never is, so that
+#: a rare error that becomes less rare is seen.
+_LEAST_NORMS = tuple(least * math.sqrt(math.factorial(k + 1)) for k, least in enumerate((1e-3, 0.15, 0.15, 0.15)))
 _LONGEST_MEMORY = 30
 _MOST_INFLATION = 1000.0
 
@@ -51,14 +52,14 @@ def scores(counts: NDArray[np.int64]) -> FloatArray:
     density = np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
     basis = [np.ones_like(share)]
     # the integral of He_k φ between two normal scores is the difference of He_(k-1) φ at them
-    for k, hermite in enumerate((np.ones_like(z), z, z * z - 1, z**3 - 3 * z)):
+    for k, (hermite, least) in enumerate(zip((np.ones_like(z), z, z * z - 1, z**3 - 3 * z), _LEAST_NORMS, strict=True)):
         integral = np.concatenate([[0.0], hermite * density, [0.0]])
         score = (integral[:-1] - integral[1:]) / share
         for _ in range(2):  # Gram-Schmidt; the second time for what rounding left
             for other in basis:
                 score = score - (share * score * other).sum() * other
         norm = math.sqrt(float((share * score * score).sum()))
-        if norm >= _LEAST_NORM * math.sqrt(math.factorial(k + 1)):
+        if norm >= least:
             score = score / norm
             basis.append(score)
             out[k] = score[nearest]
