@@ -42,7 +42,7 @@ _SHIFTS = np.array([sign * 2.0**power for power in range(-3, 4) for sign in (1, 
 #: A cause is named when it alone explains this share of all that is different.
 _ENOUGH = 0.5
 #: Of causes that explain as much as the best one, but for this factor, the simplest is named: far out all directions are alike.
-_NEARLY = 0.9
+_NEARLY = 0.7
 
 
 def cause_of(bins: Bins, counts: FloatArray) -> Cause:
