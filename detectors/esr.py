@@ -20,14 +20,14 @@ from detectors.esr_tables import BLOCK, Direction, Table, build_table, esr_bins
 from detectors.esr_trail import Trail
 from schemas.reference import Profile
 
-__all__ = ["EsrBank", "EsrConfig"]
+__all__ = ["Esr", "EsrBank"]
 
 #: Values of a stream taken at once, at most: bounds the memory of a large batch.
 _CHUNK = 1000
 
 
 @register
-class EsrConfig(DetectorConfig):
+class Esr(DetectorConfig):
     """Mixture e-Shiryaev-Roberts detector on the reference's bins.
 
     A ``change`` is found when ln S reaches ln A, where A is the wanted number of values between false alarms, in blocks of 5 values:
@@ -47,11 +47,11 @@ class EsrConfig(DetectorConfig):
     --------
     >>> from detectors.profiling import profile_numbers
     >>> rng = np.random.default_rng(7)
-    >>> bank = EsrConfig().build([profile_numbers(rng.normal(size=5000))], arl0=1e6)
+    >>> bank = Esr().build([profile_numbers(rng.normal(size=5000))], arl0=1e6)
     >>> stream = rng.normal(size=(1, 4000))
     >>> stream[:, 1000:2000] += 1  # one standard deviation up, for a thousand values
     >>> [(f.change, f.cause, f.onset, f.index) for f in bank.update(stream)]
-    [('change', 'mean up', 1000, 1019)]
+    [('change', 'mean up', 1001, 1024), ('back', 'mean up', 1998, 2214)]
 
     References
     ----------
@@ -64,9 +64,16 @@ class EsrConfig(DetectorConfig):
     cost_ns: ClassVar[int] = 48
     paper: ClassVar[str] = "Shin, Ramdas, Rinaldo (2024), E-detectors, arXiv:2203.03532"
 
-    values_between_false_alarms: float | None = Field(default=None, gt=0)
-    direction: Literal["both", "up"] = "both"
-    tolerance: float | None = Field(default=None, ge=0)
+    values_between_false_alarms: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description="Mean number of values per stream; from the budget when not given."
+    )
+    direction: Direction = Field(default="both", description="'up' looks for a higher mean only: for losses.")
+    tolerance: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Shift that is no change, in reference standard deviations; what the reference itself shows when not given.",
+    )
 
     def build(self, profiles: Sequence[Profile], *, arl0: float, state: BankState | None = None) -> EsrBank:
         """Make a bank with one row per profile; see `DetectorConfig.build`."""
@@ -85,7 +92,7 @@ class EsrConfig(DetectorConfig):
 
 
 class EsrBank:
-    """e-SR over many streams; made by `EsrConfig.build`.
+    """e-SR over many streams; made by `Esr.build`.
 
     Parameters
     ----------

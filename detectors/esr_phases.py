@@ -31,6 +31,9 @@ __all__ = ["Phases", "log_level"]
 
 #: Rows to verify for each unit of inflation, and at most. Twice as many must fit into what a trail looks back on.
 _VERIFY_ROWS, _MOST_VERIFY_ROWS = 200, 800
+#: From the fourth change of an episode on, each one needs twice the evidence of the one before, up to 64 times; a regime that lasted so
+#: many rows ends that. A stream that wanders is told of ever less often, and one that jumps every now and then each time.
+_FREE_CHANGES, _MOST_DOUBLINGS, _SETTLED_ROWS = 3, 6, 4000
 _MOST_LEVEL = 1e100
 
 
@@ -68,8 +71,8 @@ class Phases:
         self._patience = np.array([min(_VERIFY_ROWS * math.ceil(t.inflation), _MOST_VERIFY_ROWS) for t in tables], np.int64)
         self._phase = np.zeros(streams, np.int64)
         self._since = np.zeros(streams, np.int64)  # first value of the present law, as believed
-        self._turn = np.zeros(streams, np.int64)  # while verifying: first value after the regime, roughly
         self._verify_from = np.zeros(streams, np.int64)
+        self._changes = np.zeros(streams, np.int64)  # of the present episode that followed each other closely
         self._cause = np.zeros(streams, np.int64)  # of the last change
         if state is not None:
             for name, array in self._arrays().items():
@@ -93,7 +96,7 @@ class Phases:
         eventful = (above.any(axis=0) & (self._phase == _Phase.WATCH)) | (self._phase == _Phase.VERIFY)
         drifted = np.flatnonzero(self._phase == _Phase.DRIFTED)
         if len(drifted):
-            eventful[self._regimes.take(drifted, counts[drifted], first)] = True
+            eventful[self._regimes.take(drifted, counts[drifted])] = True
         findings: list[Finding] = []
         for stream in np.flatnonzero(eventful).tolist():
             findings += self._step_through(stream, levels[:, stream].copy(), counts[stream], first)
@@ -119,7 +122,7 @@ class Phases:
                     if levels[i] >= self._a[stream]:
                         findings.append(self._leave_reference(stream, levels[i], end))
                 case _Phase.DRIFTED:
-                    if self._regimes.step(stream, block, end):
+                    if self._regimes.step(stream, block):
                         self._verify(stream, end)
                         levels[i + 1 :] = self._statistic.rerun(stream, counts[i + 1 :])
                 case _:
@@ -131,7 +134,6 @@ class Phases:
 
     def _verify(self, stream: int, end: int) -> None:
         self._phase[stream] = _Phase.VERIFY
-        self._turn[stream] = self._regimes.turned(stream)
         self._verify_from[stream] = end
 
     def _verify_until(self, stream: int, level: float) -> int:
@@ -148,16 +150,18 @@ class Phases:
 
     def _leave_regime(self, stream: int, level: float, end: int) -> Finding:
         start, codes = self._look_back(stream, end)
-        rough = max(int(self._turn[stream]) - start, 0)
-        onset = _change_point(codes, log_ratio(self._histogram(codes[rough:]), self._regimes.law(stream)))
+        onset = _change_point_to_any(codes, self._regimes.law(stream))
         return self._drift(stream, level, start + onset, end, codes[onset:])
 
     def _drift(self, stream: int, level: float, onset: int, end: int, codes: Codes) -> Finding:
         regime = self._histogram(codes)
+        settled = self._phase[stream] == _Phase.WATCH or onset - self._since[stream] >= _SETTLED_ROWS
+        self._changes[stream] = 1 if settled else self._changes[stream] + 1
         self._phase[stream] = _Phase.DRIFTED
         self._since[stream] = onset
         self._cause[stream] = CAUSES.index(self._cause_of(stream, regime))
-        self._regimes.begin(stream, regime, end)
+        doublings = min(max(int(self._changes[stream]) - _FREE_CHANGES, 0), _MOST_DOUBLINGS)
+        self._regimes.begin(stream, regime, patience=2.0**doublings)
         return self._finding(stream, "change", level, onset, end)
 
     def _return(self, stream: int, level: float, end: int) -> Finding:
@@ -189,7 +193,7 @@ class Phases:
         self._since[streams] = at
 
     def _arrays(self) -> dict[str, NDArray[np.generic]]:
-        names = ("phase", "since", "turn", "verify_from", "cause")
+        names = ("phase", "since", "verify_from", "changes", "cause")
         return {name: getattr(self, f"_{name}") for name in names}
 
     def state(self) -> dict[str, object]:
@@ -205,3 +209,13 @@ def log_level(level: float) -> float:
 def _change_point(codes: Codes, log_ratios: FloatArray) -> int:
     """Index of the first of `codes` that follow the new law, by maximum likelihood; `log_ratios` are ln(new/old) per bin."""
     return len(codes) - 1 - int(np.cumsum(log_ratios[codes[::-1]]).argmax())
+
+
+def _change_point_to_any(codes: Codes, old: FloatArray) -> int:
+    """Index of the first of `codes` that no longer follow the law `old`, (width,), by maximum likelihood; the new law may be any."""
+    rows = np.arange(len(codes))
+    counts = np.zeros((len(codes), len(old)))
+    counts[rows, codes[::-1]] = 1
+    np.cumsum(counts, axis=0, out=counts)  # of the last 1, 2, 3, … rows
+    ratios = np.maximum(counts, 1) / (rows[:, None] + 1) / old
+    return len(codes) - 1 - int((counts * np.log(ratios)).sum(axis=1).argmax())

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from detectors.base import BankState, FloatArray
 from detectors.esr_statistic import SHRINK_ROWS, Rows
-from detectors.esr_tables import BLOCK, TILE, Table, on_grid
+from detectors.esr_tables import TILE, Table, on_grid
 
 __all__ = ["Regimes", "log_ratio"]
 
-#: Taken from each row's bet: so many times ln(A)/n, where n is the number of rows that q was learnt from.
-_PENALTIES = np.array([0.75, 1.5])
+#: Taken from each row's bet: so many times ln(A)/n, where n is the number of rows that q was learnt from. A change that was found in
+#: less than 100 rows is so large that its end is seen in spite of what they don't tell.
+_TOWARDS_PENALTY, _AWAY_PENALTY, _TOWARDS_LEAST_ROWS = 1.0, 1.5, 100.0
 #: Memory of q in rows: it follows slow movement, and is good enough to tell small shifts.
 _MEMORY = 4000.0
 #: r: rows at most at the beginning, and how much of what it holds is kept at each tile. Both come to 100 rows of weight.
@@ -51,8 +52,8 @@ class Regimes:
         self._shares, self._half = shares, np.where(shares < 1, 0.5, 0.0)
         self._log_a = np.array([t.log_threshold for t in tables])
         self._inflation = np.array([t.inflation for t in tables])
-        self._cusums = np.zeros((streams, 2))
-        self._rising = np.zeros((streams, 2), np.int64)  # first value after each was last 0
+        self._limits = np.repeat(self._log_a[:, None], 2, axis=1)
+        self._cusums = np.zeros((streams, 2))  # towards the reference, away from the regime
         self._regime = np.zeros(shares.shape)  # rows per bin: what q is made of
         self._recent = np.zeros(shares.shape)  # r
         self._tile = np.zeros(shares.shape)  # since the last refresh
@@ -62,41 +63,32 @@ class Regimes:
                 array[:] = state[name]
             self._set_bets(np.flatnonzero(self._regime.any(axis=1)))
 
-    def begin(self, stream: int, rows: FloatArray, at: int) -> None:
-        """Begin a regime with `rows` per bin, to be watched from value `at` on."""
+    def begin(self, stream: int, rows: FloatArray, *, patience: float) -> None:
+        """Begin a regime with `rows` per bin; leaving it for another takes `patience` times ln A."""
+        self._limits[stream] = self._log_a[stream] * np.array([1.0, patience])
         self._cusums[stream] = 0.0
-        self._rising[stream] = at
         self._regime[stream] = rows
         self._recent[stream] = rows * min(1.0, _RECENT_ROWS / rows.sum())
         self._tile[stream] = 0
         self._set_bets(np.array([stream]))
 
-    def take(self, streams: Rows, counts: FloatArray, first: int) -> Rows:
+    def take(self, streams: Rows, counts: FloatArray) -> Rows:
         """Take blocks of drifted streams, counts (streams, blocks, width), but leave out, and return, streams whose regime would end."""
         walk = counts @ self._bets[streams]
         walk[:, 0] += self._cusums[streams]
         np.cumsum(walk, axis=1, out=walk)
         path = walk - np.minimum(np.minimum.accumulate(walk, axis=1), 0.0)  # max(0, G + bet), block after block
-        quiet = (path.max(axis=1) < self._log_a[streams, None]).all(axis=1)
-        zero = path == 0.0
-        after_zero = first + (path.shape[1] - zero[:, ::-1].argmax(axis=1)) * BLOCK
-        rising = np.where(zero.any(axis=1), after_zero, self._rising[streams])
+        quiet = (path.max(axis=1) < self._limits[streams]).all(axis=1)
         going_on = streams[quiet]
-        self._rising[going_on] = rising[quiet]
         self._cusums[going_on] = path[quiet, -1]
         self._tile[going_on] += counts[quiet].sum(axis=1)
         return np.asarray(streams[~quiet], np.int64)
 
-    def step(self, stream: int, block: FloatArray, end: int) -> bool:
-        """Take one block of a stream, which ends before value `end`; return whether its regime has ended."""
+    def step(self, stream: int, block: FloatArray) -> bool:
+        """Take one block of a stream; return whether its regime has ended."""
         self._tile[stream] += block
         self._cusums[stream] = np.maximum(self._cusums[stream] + block @ self._bets[stream], 0.0)
-        self._rising[stream, self._cusums[stream] == 0.0] = end
-        return bool(self._cusums[stream].max() >= self._log_a[stream])
-
-    def turned(self, stream: int) -> int:
-        """First value after the regime, roughly: where the CUSUM that is higher began to rise."""
-        return int(self._rising[stream, int(self._cusums[stream].argmax())])
+        return bool((self._cusums[stream] >= self._limits[stream]).any())
 
     def refresh(self, streams: Rows) -> Rows:
         """At the end of a tile: let q and r follow the rows of drifted streams. Return those whose q has become like p.
@@ -124,14 +116,17 @@ class Regimes:
     def _set_bets(self, streams: Rows) -> FloatArray:
         """Set the bets by q and r; return how much the regime's own rows speak for q and against p, a log-likelihood ratio."""
         law, rows, inflation = self._law(streams), self._regime[streams], self._inflation[streams, None]
+        n = rows.sum(axis=1, keepdims=True)
+        log_a = self._log_a[streams, None]
         towards = np.log(self._shares[streams] / law) / inflation
         away = np.log(_mixed(self._recent[streams], law) / law) / inflation
-        penalties = _PENALTIES * (self._log_a[streams, None] / rows.sum(axis=1, keepdims=True))
-        self._bets[streams] = on_grid(np.stack([towards, away], axis=2) - penalties[:, None, :])
+        self._bets[streams, :, 0] = on_grid(towards - _TOWARDS_PENALTY * log_a / np.maximum(n, _TOWARDS_LEAST_ROWS))
+        self._bets[streams, :, 1] = on_grid(away - _AWAY_PENALTY * log_a / n)
         return -np.asarray((rows * towards).sum(axis=1))
 
     def _arrays(self) -> dict[str, NDArray[np.generic]]:
-        return {"cusums": self._cusums, "rising": self._rising, "regime": self._regime, "recent": self._recent, "tile": self._tile}
+        names = ("limits", "cusums", "regime", "recent", "tile")
+        return {name: getattr(self, f"_{name}") for name in names}
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Everything needed to go on."""
