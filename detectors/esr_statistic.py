@@ -11,6 +11,7 @@ bets on the next 50.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +68,7 @@ class Statistic:
             self._gain, self._recent = state["gain"].copy(), state["recent"].copy()
             self._recent_rows, self._tile = state["recent_rows"].copy(), state["tile"].copy()
             self.blocks = int(state["blocks"])
-        self._plugs = self._plug_in_bets(slice(None))
+        self._plugs = self._plug_in_bets(self._recent, self._recent_rows, slice(None))
 
     def counts(self, codes: Codes) -> FloatArray:
         """Rows per bin in each block, (rows, blocks, width), from codes (rows, blocks * 5)."""
@@ -91,29 +92,34 @@ class Statistic:
         levels : float64 (stop - start, rows)
             S after each of them.
         """
-        blocks = counts.shape[1]
-        growth = np.empty((blocks, *self._gain.shape))
+        edges = self._edges(counts.shape[1])
+        plugs = self._remember(counts, edges)  # all at once: what the plug-ins bet depends on rows, not on gains
+        growth = np.empty((counts.shape[1], *self._gain.shape))
         fixed = self._fixed.shape[2]
-        growth[:, :, :fixed] = np.exp(counts @ self._fixed).transpose(1, 0, 2)
+        growth[:, :, :fixed] = (counts @ self._fixed).transpose(1, 0, 2)
+        for (start, stop), bets in zip(pairwise(edges), plugs, strict=False):
+            growth[start:stop, :, fixed:] = (counts[:, start:stop] @ bets).transpose(1, 0, 2)
+        np.exp(growth, out=growth)
         restarted = np.empty_like(self._gain)
-        start = 0
-        while start < blocks:
-            stop = min(blocks, start + (TILE // BLOCK) - self.blocks % (TILE // BLOCK))
-            growth[start:stop, :, fixed:] = np.exp(counts[:, start:stop] @ self._plugs).transpose(1, 0, 2)
-            path = growth[start:stop]
-            gain = self._gain
+        for (start, stop), bets in zip(pairwise(edges), plugs, strict=False):
+            self._plugs = bets
+            gain, path = self._gain, growth[start:stop]
             with np.errstate(over="ignore"):
                 for block in path:  # becomes R after that block
                     np.add(gain, 1.0, out=restarted)
                     gain = np.multiply(restarted, block, out=block)
                 levels = _levels(path, self._weights)
             self._gain = gain.copy()
-            self._tile += counts[:, start:stop].sum(axis=1)
             self.blocks += stop - start
             yield start, stop, levels
             if self.blocks * BLOCK % TILE == 0:
-                self._refresh()
-            start = stop
+                np.minimum(self._gain, _CEILING, out=self._gain)
+        self._plugs = plugs[-1]
+
+    def _edges(self, blocks: int) -> list[int]:
+        """Where the tiles begin within the next `blocks` blocks, and their end."""
+        size = TILE // BLOCK
+        return [0, *range(size - self.blocks % size, blocks, size), blocks]
 
     def rerun(self, row: int, counts: FloatArray) -> FloatArray:
         """Set R of a stream to 0 and take its last blocks again; return S after each. Only between the steps of `run`.
@@ -130,17 +136,22 @@ class Statistic:
         self._gain[row] = gain
         return _levels(path[:, None, :], self._weights[row : row + 1])[:, 0]
 
-    def _refresh(self) -> None:
-        np.minimum(self._gain, _CEILING, out=self._gain)
-        self._recent *= self._kept
-        self._recent += self._tile[:, :, None]
-        self._recent_rows *= self._kept
-        self._recent_rows += self._tile.sum(axis=1)[:, None, None]
-        self._tile[:] = 0
-        self._plugs = self._plug_in_bets(slice(None))
+    def _remember(self, counts: FloatArray, edges: Sequence[int]) -> list[FloatArray]:
+        """Let the plug-ins remember these blocks; return their bets in each part between `edges`, and those after the last."""
+        recent, recent_rows = [self._recent], [self._recent_rows]
+        for stop, rows in zip(edges[1:], np.add.reduceat(counts, edges[:-1], axis=1).transpose(1, 0, 2), strict=True):
+            self._tile += rows
+            if (self.blocks + stop) * BLOCK % TILE == 0:  # the last part may end within a tile
+                recent.append(recent[-1] * self._kept + self._tile[:, :, None])
+                recent_rows.append(recent_rows[-1] * self._kept + self._tile.sum(axis=1)[:, None, None])
+                self._tile[:] = 0
+        self._recent, self._recent_rows = recent[-1], recent_rows[-1]
+        bets = self._plug_in_bets(np.stack(recent), np.stack(recent_rows), slice(None))
+        return [*bets]
 
-    def _plug_in_bets(self, rows: slice | Rows) -> FloatArray:
-        ratio = (self._recent[rows] / self.shares[rows, :, None] + SHRINK_ROWS) / (self._recent_rows[rows] + SHRINK_ROWS)
+    def _plug_in_bets(self, recent: FloatArray, recent_rows: FloatArray, rows: slice | Rows) -> FloatArray:
+        """Log-bets of the plug-ins that remember `recent`, (..., rows, width, plugs)."""
+        ratio = (recent / self.shares[rows, :, None] + SHRINK_ROWS) / (recent_rows + SHRINK_ROWS)
         return on_grid(np.log(ratio) / self._inflation[rows] - self._penalty[rows])
 
     def level(self, row: int) -> float:
@@ -157,7 +168,7 @@ class Statistic:
         """Forget all that these streams have shown."""
         for memory in (self._gain, self._recent, self._recent_rows, self._tile):
             memory[rows] = 0
-        self._plugs[rows] = self._plug_in_bets(rows)
+        self._plugs[rows] = self._plug_in_bets(self._recent[rows], self._recent_rows[rows], rows)
 
     def state(self) -> dict[str, object]:
         """Everything needed to go on."""
