@@ -82,19 +82,19 @@ def json_records(file: IO[bytes], topic: str, *, where: str, stamped: bool) -> I
     """
     carried = False
     for offset, line in enumerate(file):
-        value = line.rstrip(b"\r\n")
-        if not value.strip():
+        if line.isspace():
             continue
-        stamp = NO_STAMP
-        if stamped:
-            stamp, value = _taken_out(value)
-            if stamp == UNREADABLE:
-                if not carried:
-                    raise DataError(f"{where}:{offset + 1}: {_UNTIMED}")
-                yield _bad(topic, offset, "bad_time", f"no time at {STAMP!r}", value)
-                continue
+        if not stamped:
+            yield Raw(offset, NO_STAMP, line)
+            continue
+        stamp, value = _taken_out(line)
+        if stamp != UNREADABLE:
             carried = True
-        yield Raw(offset, stamp, value)
+            yield Raw(offset, stamp, value)
+        elif carried:
+            yield _bad(topic, offset, "bad_time", f"no time at {STAMP!r}", line)
+        else:
+            raise DataError(f"{where}:{offset + 1}: {_UNTIMED}")
 
 
 def csv_records(
