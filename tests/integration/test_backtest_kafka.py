@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -192,6 +195,26 @@ def test_the_alert_topic_is_listed(kafka: Kafka, project: Path) -> None:
     shown = run("alerts", "list", "-c", project).stdout.splitlines()
     assert len(shown) == len(lines) > 1
     assert any("FIRING" in line and "feature_drift" in line for line in shown)
+
+
+def test_the_alert_topic_is_followed_until_interrupted(kafka: Kafka, project: Path) -> None:
+    line = run("backtest", "-c", project, "--json").stdout_bytes.splitlines()[0]
+    topic = Config.model_validate_json(project.read_bytes()).alerts.topic
+    kafka.create_topics(topic, partitions=1)
+    kafka.produce(topic, [line])
+    command = [sys.executable, "-m", "streams.cli", "alerts", "tail", "-c", str(project), "--since", "1h", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as following:
+        try:
+            assert following.stdout is not None
+            assert following.stdout.readline() == line + b"\n"
+            kafka.produce(topic, [line])
+            assert following.stdout.readline() == line + b"\n"
+            following.send_signal(signal.SIGINT)
+            assert following.wait(30) == 130
+        finally:
+            following.kill()
+        assert following.stderr is not None
+        assert following.stderr.read() == b""
 
 
 def test_a_reference_is_built_from_a_range_of_topics(project: Path) -> None:
