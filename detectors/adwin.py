@@ -17,7 +17,8 @@ from pydantic import Field
 from detectors.adwin_cuts import Checks, Cuts, CutTest, Lines
 from detectors.adwin_windows import Block, Windows
 from detectors.base import BankState, DetectorConfig, FloatArray, Reading, register
-from detectors.restarting import Alarm, IntArray, Milestone, RestartingBank, milestones
+from detectors.episodes import Alarm, Milestone, milestones
+from detectors.restarting import IntArray, RestartingBank
 from detectors.scaling import reference_level
 from detectors.thresholds import adwin_delta
 from schemas.reference import Profile
@@ -100,7 +101,8 @@ class AdwinBank(RestartingBank):
     def state(self) -> BankState:
         """Return everything needed to go on; arrays are copies, the ladder without unused levels."""
         state, levels = super().state(), len(self._levels_upto(self._arrays.count))
-        return {**state, **{name: state[name][:, :levels].copy() for name in ("sums", "places")}}
+        arrays = state["arrays"]
+        return {**state, "arrays": {**arrays, **{name: arrays[name][:, :levels].copy() for name in ("sums", "places")}}}
 
     def _levels_upto(self, counts: IntArray) -> IntArray:
         """Levels of which a window of one of these counts has seen a multiple."""
@@ -113,7 +115,7 @@ class AdwinBank(RestartingBank):
         lines = self._arrays.lines(block, self._levels_upto(block.after), self._workspace)
         alarms = self._alarms(block, lines)
         ends = {alarm.row: alarm.index for alarm in alarms}
-        passed = [mark for at in np.flatnonzero(self._away[rows]) for mark in self._milestones(block, int(at))]
+        passed = [mark for at in self._episodes.watched(rows) for mark in self._milestones(block, int(at))]
         self._arrays.commit(block, lines)
         return alarms, [mark for mark in passed if mark.index < ends.get(mark.row, math.inf)]
 
@@ -162,7 +164,7 @@ class AdwinBank(RestartingBank):
         row = int(block.rows[at])
         for n in milestones(int(block.before[at]), int(block.after[at])):
             total = float(block.moments[at, n - block.before[at] - 1].real)
-            yield self._milestone(row, block.index(at, n), n, total, float(self._arrays.shift[row]))
+            yield Milestone(row, block.index(at, n), n, total, float(self._arrays.shift[row]))
 
 
 def _variance(count: IntArray, total: FloatArray, squares: FloatArray) -> FloatArray:

@@ -76,7 +76,7 @@ class Windows(RowArrays):
         """Empty windows with a ladder of so many slots a level."""
         count, places = np.zeros(rows, dtype=np.int64), np.zeros((rows, 0, slots), dtype=np.int64)
         shift, total, squares = np.zeros((3, rows))
-        return cls(np.full(rows, -1), np.zeros(rows), count, shift, total, squares, places.astype(float), places)
+        return cls(np.full(rows, -1), count, shift, total, squares, places.astype(float), places)
 
     @property
     def slots(self) -> int:

@@ -27,7 +27,8 @@ import numpy as np
 from pydantic import Field
 
 from detectors.base import BankState, DetectorConfig, FloatArray, Reading, register
-from detectors.restarting import Alarm, BoolArray, IntArray, Milestone, RestartingBank, RowArrays, add_up, milestones
+from detectors.episodes import Alarm, Milestone, milestones
+from detectors.restarting import BoolArray, IntArray, RestartingBank, RowArrays, add_up
 from detectors.scaling import reference_level
 from detectors.thresholds import siegmund_threshold
 from schemas.reference import Profile
@@ -106,7 +107,7 @@ class _Arrays(RowArrays):
         count, shift, total, deviation = np.zeros((4, rows))
         low, low_count, low_total = np.zeros((3, rows, sides))
         low_index = np.zeros((rows, sides), dtype=np.int64)
-        return cls(np.full(rows, -1), np.zeros(rows), count, shift, total, deviation, low, low_count, low_total, low_index)
+        return cls(np.full(rows, -1), count, shift, total, deviation, low, low_count, low_total, low_index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +147,8 @@ class PageHinkleyBank(RestartingBank):
         walk = self._walk(rows, values, missing, first)
         alarms = [alarm for at in self._suspects(rows, walk) if (alarm := self._alarm(int(rows[at]), int(at), walk)) is not None]
         ends = {alarm.row: alarm.index - first for alarm in alarms}
-        away = np.flatnonzero(self._away[rows])
-        passed = [m for at in away for m in self._milestones(int(rows[at]), int(at), walk, ends.get(int(rows[at])))]
+        watched = self._episodes.watched(rows)
+        passed = [m for at in watched for m in self._milestones(int(rows[at]), int(at), walk, ends.get(int(rows[at])))]
         self._commit(rows, walk)
         return alarms, passed
 
@@ -238,7 +239,7 @@ class PageHinkleyBank(RestartingBank):
         counts = walk.counts[at, :end]
         for n in milestones(int(self._arrays.count[row]), int(counts[-1]) if counts.size else 0):
             column = int(np.searchsorted(counts, n))
-            yield self._milestone(row, walk.first + column, n, float(walk.totals[at, column]), float(self._arrays.shift[row]))
+            yield Milestone(row, walk.first + column, n, float(walk.totals[at, column]), float(self._arrays.shift[row]))
 
     def _commit(self, rows: IntArray, walk: _Walk) -> None:
         now, each = self._arrays, np.arange(len(rows))

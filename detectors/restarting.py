@@ -1,17 +1,7 @@
 """Banks that start again from nothing after each alarm, as river's detectors do: what they have in common.
 
-Such a detector announces an instant and forgets. Two things are added, so that it can also decide about an episode.
-
-**Change or back.** A row is *home* until its first alarm and *away* after it. Each alarm is exactly one finding: ``back`` when the row
-was away and the mean of the values since the estimated onset lies within ``max(.1, 3 / sqrt(n))`` of the reference's, else ``change``.
-Three standard errors is generous for a short stretch: that the level has just left a level that was away speaks for home.
-
-**Back without an alarm.** A false alarm, a change that ended before its detection or fades away slowly, one whose end a one-sided test
-cannot see: none is followed by a second alarm. So while a row is away, each time the count of values since the alarm reaches 1024, 2048,
-4096, …, the mean of those since the last such count is held against the same band. The stretches grow so that a small shift is not
-taken for home by trying often. The finding carries the distance and the band: its statistic is the smaller, that of an alarm the larger.
-
-Both rules count values from the alarm, so they are blind to batch edges.
+A subclass advances some rows up to the first alarm of each; what follows the alarm is fed to it again, as a block in which the values up
+to the alarm are missing. `detectors.episodes` says what an alarm means.
 """
 
 from __future__ import annotations
@@ -26,60 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import BankState, Finding, FloatArray
+from detectors.episodes import Alarm, Episodes, Milestone
 from schemas.errors import InvariantError
 
-__all__ = ["Alarm", "BoolArray", "IntArray", "Milestone", "RestartingBank", "RowArrays", "Workspace", "add_up", "milestones"]
+__all__ = ["BoolArray", "IntArray", "RestartingBank", "RowArrays", "Workspace", "add_up"]
 
 IntArray: TypeAlias = NDArray[np.int64]
 BoolArray: TypeAlias = NDArray[np.bool_]
 
 Number = TypeVar("Number", np.float64, np.complex128)
 
-_COLUMNS = 1024
-_BLOCK = 1 << 16
-_BAND = 0.1
-_STANDARD_ERRORS = 3.0
-_FIRST_MILESTONE = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """A detector's alarm: which row, where, and what the values since the onset look like.
-
-    Parameters
-    ----------
-    row : int
-        Row of the bank.
-    index, onset : int
-        Absolute indices of the deciding value and of the first one of the new law.
-    statistic, threshold : float
-        What was compared, statistic > threshold.
-    level : float
-        Mean of the values from `onset` to `index`.
-    n : int
-        How many values that is; >= 1.
-    up : bool
-        Whether the mean went up.
-    """
-
-    row: int
-    index: int
-    onset: int
-    statistic: float
-    threshold: float
-    level: float
-    n: int
-    up: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Milestone:
-    """The mean of the n values of a row since its last milestone or alarm, at the absolute index of the last of them."""
-
-    row: int
-    index: int
-    level: float
-    n: int
+#: Columns and numbers taken at once, at most: what is in work stays in the cache, and an alarm costs no more than a block.
+_COLUMNS, _NUMBERS = 1024, 1 << 16
 
 
 @dataclass(slots=True)
@@ -87,7 +35,6 @@ class RowArrays:
     """Arrays with one entry per row: what a detector knows of each stream. A subclass adds its own; zeros are a fresh start."""
 
     start: IntArray  # index of the last value before the window
-    mark: FloatArray  # sum of the window's values up to the last milestone; kept while the row is away
 
     def restart(self, rows: IntArray, after: IntArray) -> None:
         """Start these rows again from nothing after the values at the absolute indices `after`."""
@@ -98,6 +45,11 @@ class RowArrays:
     def copies(self) -> dict[str, Any]:
         """Return a copy of each array, by name."""
         return {field.name: getattr(self, field.name).copy() for field in fields(self)}
+
+    def restore(self, state: BankState) -> None:
+        """Take over what `copies` returned."""
+        for field in fields(self):
+            setattr(self, field.name, np.array(state[field.name], dtype=getattr(self, field.name).dtype))
 
 
 class Workspace:
@@ -127,20 +79,23 @@ class RestartingBank(ABC):
     """
 
     def __init__(self, levels: FloatArray, arrays: RowArrays, state: BankState | None) -> None:
-        self._levels = levels
+        self._rows = len(levels)
         self._arrays = arrays
         self._workspace = Workspace()
-        self._seen = 0
-        self._away: BoolArray = np.zeros(len(levels), dtype=bool)
-        if state is not None:
-            self._restore(state)
+        if state is None:
+            self._seen, self._episodes = 0, Episodes(levels)
+            return
+        if (rows := len(state["arrays"]["start"])) != self._rows:
+            raise InvariantError(f"a state of {rows} rows was given to a bank of {self._rows}")
+        self._seen, self._episodes = int(state["seen"]), Episodes(levels, state["episodes"])
+        arrays.restore(state["arrays"])
 
     def update(self, values: FloatArray) -> list[Finding]:
         """Take the next n values of every stream, shape (rows, n), NaN where there is none; return findings sorted by (index, row)."""
-        if len(values) != len(self._levels):
-            raise InvariantError(f"a bank of {len(self._levels)} rows was given values of {len(values)}")
+        if len(values) != self._rows:
+            raise InvariantError(f"a bank of {self._rows} rows was given values of {len(values)}")
         findings: list[Finding] = []
-        columns = max(1, min(_COLUMNS, _BLOCK // max(1, len(values))))
+        columns = max(1, min(_COLUMNS, _NUMBERS // max(1, len(values))))
         for start in range(0, values.shape[1], columns):
             findings += self._block(values[:, start : start + columns], self._seen + start)
         self._seen += values.shape[1]
@@ -149,21 +104,12 @@ class RestartingBank(ABC):
     def reset(self, rows: Sequence[int]) -> None:
         """Forget everything about these streams but their count of values."""
         which = np.asarray(rows, dtype=np.int64)
-        self._away[which] = False
+        self._episodes.reset(which)
         self._arrays.restart(which, np.full(len(which), self._seen - 1))
 
     def state(self) -> BankState:
         """Return everything needed to go on; arrays are copies."""
-        return {"seen": self._seen, "away": self._away.copy(), **self._arrays.copies()}
-
-    def _restore(self, state: BankState) -> None:
-        self._seen = int(state["seen"])
-        self._away = np.array(state["away"], dtype=bool)
-        if len(self._away) != len(self._levels):
-            raise InvariantError(f"a state of {len(self._away)} rows was given to a bank of {len(self._levels)}")
-        for field in fields(self._arrays):
-            fresh = getattr(self._arrays, field.name)
-            setattr(self._arrays, field.name, np.array(state[field.name], dtype=fresh.dtype))
+        return {"seen": self._seen, "episodes": self._episodes.state(), "arrays": self._arrays.copies()}
 
     @abstractmethod
     def _advance(self, rows: IntArray, values: FloatArray, first: int) -> tuple[list[Alarm], list[Milestone]]:
@@ -177,10 +123,10 @@ class RestartingBank(ABC):
         rows = np.arange(len(values))
         while values.shape[1]:
             alarms, passed = self._advance(rows, values, first)
-            yield from self._quiet_returns(passed)
+            yield from (finding for at in passed if (finding := self._episodes.milestone(at)) is not None)
             if not alarms:
                 return
-            yield from map(self._finding, alarms)
+            yield from map(self._episodes.alarm, alarms)
             hit = np.array([alarm.row for alarm in alarms])
             at = np.array([alarm.index for alarm in alarms])
             self._arrays.restart(hit, at)
@@ -188,47 +134,6 @@ class RestartingBank(ABC):
             values = values[np.searchsorted(rows, hit), start - first :]
             values[np.arange(start, start + values.shape[1]) <= at[:, None]] = np.nan
             rows, first = hit, start
-
-    def _milestone(self, row: int, index: int, count: int, total: float, shift: float) -> Milestone:
-        """Pass a milestone at which the window's `count` values, less `shift`, add up to `total`."""
-        n = count - count // 2 if count > _FIRST_MILESTONE else count
-        level = shift + (total - float(self._arrays.mark[row])) / n
-        self._arrays.mark[row] = total
-        return Milestone(row, index, level, n)
-
-    def _finding(self, alarm: Alarm) -> Finding:
-        home = bool(self._away[alarm.row]) and self._distance(alarm.row, alarm.level) < _band(alarm.n)
-        self._away[alarm.row] = not home
-        cause = "mean up" if alarm.up else "mean down"
-        return Finding(alarm.index, alarm.row, "back" if home else "change", alarm.statistic, alarm.threshold, alarm.onset, cause)
-
-    def _quiet_returns(self, passed: Sequence[Milestone]) -> Iterator[Finding]:
-        for at in passed:
-            distance = self._distance(at.row, at.level)
-            if self._away[at.row] and distance < _band(at.n):
-                self._away[at.row] = False
-                yield Finding(at.index, at.row, "back", distance, _band(at.n), at.index, "mean settled")
-
-    def _distance(self, row: int, level: float) -> float:
-        return abs(level - float(self._levels[row]))
-
-
-def _band(n: int) -> float:
-    return max(_BAND, _STANDARD_ERRORS / math.sqrt(n))
-
-
-def milestones(before: int, upto: int) -> Iterator[int]:
-    """Counts in (before, upto] at which a row that is away is looked at: powers of two from 1024 on.
-
-    Examples
-    --------
-    >>> list(milestones(1000, 5000)), list(milestones(1024, 2047))
-    ([1024, 2048, 4096], [])
-    """
-    count = max(_FIRST_MILESTONE, 1 << before.bit_length())
-    while count <= upto:
-        yield count
-        count *= 2
 
 
 def add_up(values: NDArray[Number], carry: NDArray[Number]) -> None:

@@ -23,12 +23,14 @@ class AsksWhereTheBatchEnds(PageHinkleyBank):
 
 class ForgetsWhenSaved(PageHinkleyBank):
     def state(self) -> BankState:
-        return {**super().state(), "total": np.zeros(len(self._levels))}
+        state = super().state()
+        return {**state, "arrays": {**state["arrays"], "total": np.zeros(self._rows)}}
 
 
 class SavesWhatItGoesOnWith(PageHinkleyBank):
     def state(self) -> BankState:
-        return {**super().state(), "total": self._arrays.total}
+        state = super().state()
+        return {**state, "arrays": {**state["arrays"], "total": self._arrays.total}}
 
 
 class FillsWithTheNeighbour(PageHinkleyBank):
@@ -43,7 +45,7 @@ class StaysAfterAReset(PageHinkleyBank):
 
 class ResetsAll(PageHinkleyBank):
     def reset(self, rows: Sequence[int]) -> None:
-        super().reset(range(len(self._levels)))
+        super().reset(range(self._rows))
 
 
 class ReadingStartsAgain(PageHinkleyBank):
