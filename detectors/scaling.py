@@ -47,7 +47,7 @@ class Scaler:
     >>> from schemas.reference import CategoricalProfile
     >>> amount = NumericProfile(n=4, missing=0, counts=(2, 2), edges=(10.0,), mean=10.0, sd=5.0, median=10.0, spread=4.0,
     ...                         minimum=5.0, maximum=15.0)
-    >>> country = CategoricalProfile(n=99, missing=0, counts=(90, 9, 0), vocabulary=("DE", "FR"))
+    >>> country = CategoricalProfile(n=99, missing=0, counts=(90, 9), vocabulary=("DE", "FR"))
     >>> Scaler([amount, country]).apply(np.array([[12.0, 99.0, np.nan], [0.0, 1.0, 2.0]])).round(2)
     array([[ 0.5 ,  3.  ,   nan],
            [-0.32,  2.7 ,  3.  ]])
@@ -92,7 +92,7 @@ def reference_level(profile: Profile) -> float:
 
     It is 0 for a symmetric column; for a skewed one the mean of what was centred by the median is not.
     """
-    counts = np.array(profile.counts, dtype=float)
+    counts = _counts(profile)
     if not counts.any():
         return 0.0
     if isinstance(profile, CategoricalProfile) or _on_few_values(profile):
@@ -111,9 +111,16 @@ def _on_few_values(profile: NumericProfile) -> bool:
     return bool((atoms > _LARGEST_ATOM * counts.sum()).any())
 
 
+def _counts(profile: Profile) -> FloatArray:
+    """Rows per bin, the last of a categorical subject being for values never seen."""
+    if isinstance(profile, CategoricalProfile):
+        return np.array([*profile.counts[: len(profile.vocabulary)], 0.0])
+    return np.array(profile.counts, dtype=float)
+
+
 def _table(profile: Profile) -> FloatArray:
     """Scaled value of each bin."""
-    counts = np.array(profile.counts, dtype=float)
+    counts = _counts(profile)
     if not counts.any():
         return np.zeros(len(counts))
     if isinstance(profile, CategoricalProfile):
