@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -198,6 +199,9 @@ class Binning:
         self._edges = np.full((len(bins), most), np.inf)
         for row, b in enumerate(bins):
             self._edges[row, : len(b.edges)] = b.edges
+        held = np.array([len(b.edges) for b in bins], np.int64)
+        #: (rows that have them, first and last edge + 1): one wide stream must not make all others pay
+        self._steps = [(np.flatnonzero(held > a), a, b) for a, b in pairwise([0, *np.unique(held[held > 0]).tolist()])]
 
     def codes(self, values: FloatArray) -> Codes:
         """Return the bin of each value, uint8 (rows, n); not a number is missing.
@@ -205,13 +209,16 @@ class Binning:
         Comparing with one edge after the other beats a binary search as long as edges are few: it runs at memory speed.
         """
         codes = np.zeros(values.shape, np.uint8)
-        flag = np.empty(values.shape, bool)
-        for edge in range(self._edges.shape[1]):
-            np.greater_equal(values, self._edges[:, edge : edge + 1], out=flag)
-            np.add(codes, flag.view(np.uint8), out=codes)
-        np.isfinite(values, out=flag)
-        if not flag.all():
-            codes[~flag] = self.missing
+        for rows, first, last in self._steps:
+            if len(rows) == len(values):
+                _add_edges(values, self._edges[:, first:last], codes)
+            else:
+                part = codes[rows]
+                _add_edges(values[rows], self._edges[rows, first:last], part)
+                codes[rows] = part
+        finite = np.isfinite(values)
+        if not finite.all():
+            codes[~finite] = self.missing
         return codes
 
     def laid_out(self, per_bin: FloatArray, *, fill: float) -> FloatArray:
@@ -220,3 +227,11 @@ class Binning:
         out[: len(per_bin) - 1] = per_bin[:-1]
         out[-1] = per_bin[-1]
         return out
+
+
+def _add_edges(values: FloatArray, edges: FloatArray, codes: Codes) -> None:
+    """Add to `codes` the number of `edges` at or below each value."""
+    above = np.empty(values.shape, bool)
+    for edge in edges.T:
+        np.greater_equal(values, edge[:, None], out=above)
+        np.add(codes, above.view(np.uint8), out=codes)
