@@ -51,7 +51,7 @@ def tolerances(bins: Sequence[Bins], inflations: Sequence[tuple[float, ...]], va
     found: dict[_Trial, float] = {}
     for epsilon in EPSILONS:
         tables = [build_table(bins[t.stream], arl0=t.arl0, tolerance=epsilon, inflation=inflations[t.stream]) for t in open_trials]
-        peaks = _peaks(tables, values[[t.stream for t in open_trials]]) if tables else np.zeros(0)
+        peaks = _peaks(tables, values, [t.stream for t in open_trials])
         for trial, table, peak in zip(open_trials, tables, peaks, strict=True):
             if peak < min(math.exp(table.log_threshold), _QUIET_FACTOR * values.shape[1] / BLOCK) or epsilon == EPSILONS[-1]:
                 found[trial] = epsilon
@@ -59,13 +59,13 @@ def tolerances(bins: Sequence[Bins], inflations: Sequence[tuple[float, ...]], va
     return [tuple(Tolerance(arl0=a, epsilon=found[_Trial(s, a)]) for a in CALIBRATED_ARL0) for s in range(len(bins))]
 
 
-def _peaks(tables: Sequence[Table], values: FloatArray) -> FloatArray:
-    """Greatest S of each stream over the replay."""
+def _peaks(tables: Sequence[Table], values: FloatArray, streams: Sequence[int]) -> FloatArray:
+    """Greatest S over the replay of each of `streams`."""
     statistic = Statistic(tables)
     peaks = np.zeros(len(tables))
     whole = values.shape[1] - values.shape[1] % BLOCK
-    for start in range(0, whole, _CHUNK):
-        codes = statistic.binning.codes(values[:, start : min(start + _CHUNK, whole)])
+    for start in range(0, whole if tables else 0, _CHUNK):
+        codes = statistic.binning.codes(values[streams, start : min(start + _CHUNK, whole)])
         for _, _, levels in statistic.run(statistic.counts(codes)):
             np.maximum(peaks, levels.max(axis=0), out=peaks)
     return peaks
