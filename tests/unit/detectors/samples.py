@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from detectors import DetectorBank, DetectorConfig, Finding, FloatArray
+from detectors import Finding, FloatArray
 from detectors.profiling import build_reference
 from schemas.reference import Profile
 
@@ -60,26 +58,3 @@ def changed(change: str, rng: np.random.Generator, values: FloatArray) -> FloatA
 
 def found(findings: list[Finding], row: int = 0) -> list[Finding]:
     return [f for f in findings if f.row == row]
-
-
-def batches(values: FloatArray, rng: np.random.Generator, largest: int) -> Iterator[FloatArray]:
-    """Cut values into batches of random length, empty ones among them."""
-    start = 0
-    while start < values.shape[1]:
-        stop = start + int(rng.integers(0, largest + 1))
-        yield values[:, start:stop]
-        start = stop
-
-
-def ragged(
-    config: DetectorConfig, profiles: list[Profile], values: FloatArray, *, arl0: float, largest: int, restarts: bool = False
-) -> tuple[list[Finding], DetectorBank]:
-    """Run a bank over random batches; with `restarts` it is replaced by one built from its state before every tenth or so."""
-    bank = config.build(profiles, arl0=arl0)
-    findings: list[Finding] = []
-    rng = np.random.default_rng(largest)
-    for batch in batches(values, rng, largest):
-        if restarts and rng.random() < 0.1:
-            bank = config.build(profiles, arl0=arl0, state=bank.state())
-        findings += bank.update(batch)
-    return findings, bank
