@@ -61,7 +61,7 @@ class Esr(DetectorConfig):
 
     kind: ClassVar[str] = "esr"
     catches: ClassVar[str] = "any change of the distribution: mean, spread, shape, category shares, missing and unseen values"
-    cost_ns: ClassVar[int] = 48
+    cost_ns: ClassVar[int] = 55
     paper: ClassVar[str] = "Shin, Ramdas, Rinaldo (2024), E-detectors, arXiv:2203.03532"
 
     values_between_false_alarms: float | None = Field(

@@ -71,7 +71,7 @@ class Psi(DetectorConfig):
 
     kind: ClassVar[str] = "psi"
     catches: ClassVar[str] = "any lasting change of the distribution, within about a window; category shares and missing values too"
-    cost_ns: ClassVar[int] = 20
+    cost_ns: ClassVar[int] = 15
     paper: ClassVar[str] = "B. Yurdakul (2018), Statistical properties of population stability index"
 
     window: int = Field(default=1000, ge=20, description="Values compared with the reference.")
