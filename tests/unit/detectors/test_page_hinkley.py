@@ -59,7 +59,7 @@ def test_nothing_is_tested_before_min_instances() -> None:
 def test_a_fading_sum_alarms_without_a_change() -> None:
     quiet = np.random.default_rng(1).normal(size=(20, 10_000))
     alarms = {alpha: sum(f.change == "change" for f in find(PageHinkley(alpha=alpha), quiet, arl0=1e6)) for alpha in (0.9999, 1.0)}
-    assert alarms[0.9999] > 10
+    assert alarms[0.9999] > 5
     assert alarms[1.0] <= 1
 
 
