@@ -133,6 +133,7 @@ def install_agents(app: faust.App, live: Live) -> None:
         """Save what is due."""
         while not app.should_stop:
             await app.sleep(LOOK)
+            await positions.reclaim()
             due = [p for p, tenure in checkpointer.tenures.items() if tenure.due(config.engine.checkpoint_every, now=time())]
             if due and not app.rebalancing:
                 with stages.timed("checkpoint"):

@@ -26,7 +26,7 @@ _HINTS = (
     ),
     (
         r"security.protocol being configured|closed by peer.*APIVERSION|Disconnected while requesting ApiVersion|wrong version number"
-        r"|ssl3_get_record|packet length too long",
+        r"|ssl3_get_record|packet length too long|connecting to a PLAINTEXT broker listener",
         "security.protocol={protocol} does not fit this port of {servers}: {why}",
     ),
     (r"Failed to resolve|Name or service not known", "no such host in bootstrap.servers={servers}: {why}"),

@@ -64,8 +64,8 @@ class Tenure:
     stale : list of lists
         Keys of former owners, deleted after the first checkpoint (those older than what was restored) and the second (the rest: by then
         both of our slots are whole).
-    superseded : bool
-        Somebody else has claimed the partition: nothing of this slot may leave the worker any more.
+    superseded_at : float or None
+        When (monotonic) it was found that somebody else has claimed the partition: from then nothing of this slot may leave the worker.
     """
 
     partition: int
@@ -77,9 +77,18 @@ class Tenure:
     saved: int | None = None
     saved_at: float = field(default_factory=time)
     committed: int = -1
-    superseded: bool = False
+    superseded_at: float | None = None
     snapshot_bytes: int = 0
     seconds: float = 0.0
+
+    @property
+    def superseded(self) -> bool:
+        """Whether somebody else has claimed the partition."""
+        return self.superseded_at is not None
+
+    def saved_until(self, now: float) -> float:
+        """Return when the slot was last as its checkpoint has it: now, if nothing has come since."""
+        return now if self.slot.next_offset == self.saved else self.saved_at
 
     def due(self, every_ms: int, *, now: float) -> bool:
         """Whether it is time for a checkpoint; `now` in seconds since the epoch."""
@@ -242,7 +251,7 @@ class Checkpointer:
             newer = await self._log.read(state, tenure.partition, tenure.state_end, end)
             tenure.state_end = end
             if any(record.key == claim_key(tenure.partition) for record in newer):
-                tenure.superseded = True
+                tenure.superseded_at = monotonic()
                 logger.warning("journal partition %d: another worker has claimed it, nothing more is sent from here", tenure.partition)
 
     async def flush(self, tenure: Tenure) -> None:

@@ -14,6 +14,7 @@ from time import monotonic
 from faust.types import TP
 
 from schemas.config import Config
+from schemas.errors import BrokerError
 from schemas.events import Source
 from streams.live.checkpoints import Checkpointer
 from streams.live.health import Place
@@ -70,10 +71,21 @@ class LivePositions:
         journal = {tp.partition: offset for tp, offset in committed.items() if tp.topic == self._config.journal_topic}
         sources = {tp: offset for tp, offset in committed.items() if tp.topic in self._journal.models}
         restored, self.sources = await asyncio.gather(self._checkpointer.restore(journal), self._resume_sources(sources))
+        await self._check_cursors()
         self.reassigned.set()
         self.restored = True
         positions = {TP(self._config.journal_topic, p): offset for p, offset in restored.items()}
         return positions | {tp: progress.end for tp, progress in self.sources.items()}
+
+    async def reclaim(self) -> None:
+        """Restore slots that somebody else has claimed, when the group says that they are ours after all.
+
+        A worker that was frozen may claim partitions that it has lost, before it learns of it.
+        """
+        consumer = self._consumer()
+        lost = [t.superseded_at for t in self._checkpointer.tenures.values() if t.superseded_at is not None]
+        if lost and consumer.confirmed_since(max(lost)):
+            await consumer.perform_seek()
 
     async def release(self) -> None:
         """Make durable what is done: checkpoints of the slots, offsets of the sources."""
@@ -113,8 +125,26 @@ class LivePositions:
             places[tp] = Place(offset, 0 if standing is None else max(0, standing.highwater - offset))
         return places
 
+    async def _check_cursors(self) -> None:
+        """Refuse source topics that end before what the engines have seen: all their records would count as seen before."""
+        cursors: dict[TP, int] = {}
+        for tenure in self._checkpointer.tenures.values():
+            for source in (source for model in tenure.slot.engine.stats().models for source in model.sources):
+                if source.topic in self._journal.models and source.cursor is not None:
+                    tp = TP(source.topic, source.partition)
+                    cursors[tp] = max(source.cursor, cursors.get(tp, 0))
+        for topic in {tp.topic for tp in cursors}:
+            mine = [tp for tp in cursors if tp.topic == topic]
+            bounds = await self._log.bounds(topic, [tp.partition for tp in mine])
+            for tp in mine:
+                if cursors[tp] > bounds[tp.partition].next:
+                    raise _made_anew(tp, bounds[tp.partition].next, cursors[tp])
+
     async def _settle(self, tp: TP, progress: SourceProgress) -> int:
-        ticks = progress.ticks(self._consumer().standing(tp), now=monotonic())
+        standing, now = self._consumer().standing(tp), monotonic()
+        if standing is not None and progress.ends_early(standing, now=now):
+            raise _made_anew(tp, standing.highwater, progress.end)
+        ticks = progress.ticks(standing, now=now)
         for tick in ticks:
             progress.acknowledgements.add(await self._outlet.journal(self._journal.record(tick)))
         await progress.acknowledgements.wait()
@@ -139,3 +169,10 @@ class LivePositions:
                     offset = first
                 resumed[tp] = SourceProgress(Source(tp.topic, tp.partition), models, offset)
         return resumed
+
+
+def _made_anew(tp: TP, end: int, read: int) -> BrokerError:
+    return BrokerError(
+        f"topic {tp.topic}, partition {tp.partition} ends at offset {end}, but {read} was already read: it was deleted and made anew, or"
+        " lost records in an unclean election; give the configuration another 'application' to start anew as well"
+    )

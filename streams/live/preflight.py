@@ -13,12 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its __init__ re-exports them without saying so
     AclOperation,
     AdminClient,
     NewTopic,
-    OffsetSpec,
 )
 
 from schemas.config import Config
@@ -98,8 +97,6 @@ def find_problems(config: Config, *, create: bool, seconds: float = 8.0) -> list
         check.group()
         if not check.problems and create:
             check.create(missing)
-        if not check.problems:
-            check.positions()
     except KafkaException as error:
         check.problems.append(explain([*check.said, error.args[0].str()], check.properties))
     return check.problems
@@ -227,24 +224,6 @@ class _Check:
                     self.problems.append(f"group {group}: {error.args[0].str()}")
                     return
                 time.sleep(0.2)  # a young or moving coordinator says this for some seconds
-
-    def positions(self) -> None:
-        """Find source topics that were deleted and made anew: all their records would count as already read."""
-        asked = ConsumerGroupTopicPartitions(self.config.application)
-        found = self.admin.list_consumer_group_offsets([asked], request_timeout=self.left())[self.config.application].result()
-        sources = self.config.source_topics()
-        read = {(p.topic, p.partition): p.offset for p in found.topic_partitions if p.topic in sources and p.offset > 0}
-        if not read:
-            return
-        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        ends = self.admin.list_offsets({TopicPartition(*place): latest for place in read}, request_timeout=self.left())
-        for place, answer in ends.items():
-            end, offset = answer.result().offset, read[place.topic, place.partition]
-            if offset > end:
-                self.problems.append(
-                    f"topic {place.topic}, partition {place.partition} ends at offset {end}, but {offset} was already read: it was deleted"
-                    " and made anew; give the configuration another 'application' to start anew as well"
-                )
 
 
 class _Listener(logging.Handler):

@@ -21,6 +21,8 @@ __all__ = ["SourceProgress", "Standing"]
 
 #: Older answers of the broker (in seconds) don't prove that a source is at its end.
 FRESH = 5.0
+#: Seconds for which a log must have ended too early before that is believed.
+PATIENCE = 30.0
 
 
 class Standing(NamedTuple):
@@ -74,6 +76,7 @@ class SourceProgress:
         self._told = dict.fromkeys(models, start)
         #: By model: when its source was first seen at its end since it last had rows of that model.
         self._idle_since: dict[str, float] = {}
+        self._early_since: float | None = None
         #: Sends that must be there before `end`, as it is now, may be committed.
         self.acknowledgements = Acknowledgements()
 
@@ -97,6 +100,14 @@ class SourceProgress:
     def lag(self, standing: Standing | None) -> int:
         """Return the number of offsets not yet journaled; 0 before the first fetch."""
         return 0 if standing is None or self._caught_up(standing) else max(0, standing.highwater - self.end)
+
+    def ends_early(self, standing: Standing, *, now: float) -> bool:
+        """Whether the log has for a while ended before what was already read; a new leader may say so for a moment."""
+        if standing.highwater >= self.end or standing.age > FRESH:
+            self._early_since = None
+        elif self._early_since is None:
+            self._early_since = now
+        return self._early_since is not None and now - self._early_since >= PATIENCE
 
     def ticks(self, standing: Standing | None, *, now: float) -> list[Tick]:
         """Return what to tell now, and note it as told.

@@ -145,6 +145,7 @@ class BatchConsumer(driver.Consumer):
         self._positions = transport.positions
         self._seeking = asyncio.Lock()
         self._sought: dict[TP, tuple[int, float]] = {}
+        self._assigned = False
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -156,6 +157,10 @@ class BatchConsumer(driver.Consumer):
         """
         while time.monotonic() > self._thread.lease and not self.should_stop:
             await self.sleep(0.05)
+
+    def confirmed_since(self, moment: float) -> bool:
+        """Whether the group has confirmed a heartbeat that was sent after `moment` (monotonic seconds)."""
+        return self._thread.lease - self.app.conf.broker_session_timeout > moment and not self.app.rebalancing
 
     def standing(self, tp: TP) -> Standing | None:
         """Return how an assigned partition stands, or None before its first fetch."""
@@ -213,17 +218,26 @@ class BatchConsumer(driver.Consumer):
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Save before partitions go; what can't be saved in time is read again by the next owner."""
+        self._assigned = False
         if not self.app.should_stop:
             self.stop_flow()
             await self._release(self.app.conf.broker_rebalance_timeout * 0.4)
         await super().on_partitions_revoked(revoked)
 
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Let Faust go on; it ends with `perform_seek`."""
+        self._assigned = True
+        await super().on_partitions_assigned(assigned, generation_id)
+
     async def perform_seek(self) -> None:
         """Seek every partition to where `Positions` says.
 
-        Called by Faust's recovery before the flow resumes, and by its fetch loop when it wakes up in a rebalance: one at a time.
+        Called by Faust's recovery before the flow resumes, and by its fetch loop when it wakes up in a rebalance. One at a time; and not
+        between two assignments, as then it would claim partitions that others already have.
         """
         async with self._seeking:
+            if not self._assigned:
+                return
             await super().perform_seek()
             positions = await self._positions.resume({tp: self._read_offset.get(tp) for tp in self.assignment()})
             if positions:

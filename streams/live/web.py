@@ -6,7 +6,7 @@ import html
 import logging
 from collections.abc import Callable, Sequence
 from socket import socket
-from time import monotonic
+from time import monotonic, time
 
 from aiohttp import web
 from mode import Service
@@ -128,8 +128,7 @@ class Pages(Service):
         return [tenure.slot.engine.stats() for tenure in self._live.checkpointer.tenures.values()]
 
     def _shell(self) -> ShellStats:
-        live = self._live
-        saved = {p: t for p, t in live.checkpointer.tenures.items() if t.saved is not None}
+        live, tenures = self._live, self._live.checkpointer.tenures.items()
         return ShellStats(
             consumed=live.consumed,
             dead_letters=live.outlet.dead_letters,
@@ -139,7 +138,7 @@ class Pages(Service):
             alerts_sent=live.outlet.alerts,
             alerts_repeated=live.repeated,
             lag={partition: place.lag for partition, place in live.health.places.items()},
-            checkpoints={p: CheckpointStats(t.saved_at, t.seconds, t.snapshot_bytes) for p, t in saved.items()},
+            checkpoints={p: CheckpointStats(t.saved_until(time()), t.seconds, t.snapshot_bytes) for p, t in tenures},
         )
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from confluent_kafka import Producer
+
 from schemas.alerts import Alert
 from schemas.config import Config
 from tests.integration.broker import Kafka, Received, Sent
@@ -58,14 +60,14 @@ class LiveWorld:
             self.kafka.produce(self.features, (_sent(i, event, start + i) for i, event in events))
             return
         began = time.monotonic()
-        chunk: list[Sent] = []
+        producer = Producer({"bootstrap.servers": self.kafka.bootstrap, "linger.ms": 5})
         for i, event in events:
-            chunk.append(_sent(i, event, int(time.time() * 1000)))
-            if len(chunk) == 50:
-                self.kafka.produce(self.features, chunk)
-                chunk = []
-                time.sleep(max(0.0, began + i / per_second - time.monotonic()))
-        self.kafka.produce(self.features, chunk)
+            sent = _sent(i, event, int(time.time() * 1000))
+            producer.produce(self.features, sent.value, partition=sent.partition, timestamp=sent.timestamp)
+            if i % 50 == 0:
+                producer.poll(0)
+                time.sleep(max(0.0, began + (i - first) / per_second - time.monotonic()))
+        assert not producer.flush(30)
 
     def publishing(self, n: int, *, drift_at: int, per_second: float) -> threading.Thread:
         """Publish in the background."""

@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.integration.broker import Kafka
-from tests.integration.live_world import LiveWorld, metric
+from tests.integration.live_world import PARTITIONS, LiveWorld, metric
 from tests.integration.worker import Worker, Workers
 
 pytestmark = pytest.mark.kafka
 
 EVENTS, PER_SECOND = 10_000, 400
+#: Journal partitions, by default.
+JOURNAL = 4
 
 
 @pytest.fixture
@@ -37,7 +39,8 @@ def ids(world: LiveWorld, config: Path) -> list[str]:
 
 
 def test_a_worker_killed_again_and_again_repeats_and_forgets_nothing(world: LiveWorld, workers: Workers, left_in_peace: Path) -> None:
-    config = world.config("killed")
+    static = {"bootstrap_servers": world.kafka.bootstrap, "static_membership": True}
+    config = world.config("killed", kafka=static)
     traffic = world.publishing(EVENTS, drift_at=6_000, per_second=PER_SECOND)
     for _ in range(3):
         worker = workers(config)
@@ -80,9 +83,10 @@ def test_a_worker_that_was_frozen_wakes_up_to_find_that_others_have_gone_on(
     traffic = world.publishing(EVENTS, drift_at=6_000, per_second=PER_SECOND)
     time.sleep(3)
     frozen.pause()
-    traffic.join()  # 25 s: the group has given its partitions to the other
-    world.alerts(config)
+    wait_for_partitions(other, at_least=PARTITIONS + JOURNAL)  # the group has given up on the frozen one
     frozen.resume()
+    traffic.join()
+    world.alerts(config)
     wait_for_partitions(frozen, other)
     world.alerts(left_in_peace)
     world.wait_until_read(config, frozen, other)
@@ -90,9 +94,9 @@ def test_a_worker_that_was_frozen_wakes_up_to_find_that_others_have_gone_on(
     assert set(found) == set(ids(world, left_in_peace))
 
 
-def wait_for_partitions(*workers: Worker, timeout: float = 90) -> None:
-    """Wait until each of these workers has partitions."""
+def wait_for_partitions(*workers: Worker, at_least: int = 1, timeout: float = 90) -> None:
+    """Wait until each of these workers has so many partitions."""
     deadline = time.monotonic() + timeout
-    while not all(metric(worker.get("/metrics")[1], "assigned_partitions") > 0 for worker in workers):
-        assert time.monotonic() < deadline, "a worker got no partition: " + "\n".join(worker.log_tail() for worker in workers)
+    while not all(metric(worker.get("/metrics")[1], "assigned_partitions") >= at_least for worker in workers):
+        assert time.monotonic() < deadline, "a worker has too few partitions: " + "\n".join(worker.log_tail() for worker in workers)
         time.sleep(0.2)

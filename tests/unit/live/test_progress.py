@@ -80,3 +80,12 @@ def test_after_deleted_records_the_next_block_starts_behind_them() -> None:
     assert source.told("fraud") == 150
     source.skip_to(120)
     assert source.told("fraud") == 150
+
+
+def test_a_log_that_ends_before_what_was_read_is_believed_only_after_a_while() -> None:
+    source = progress(start=100)
+    assert not source.ends_early(at(90), now=0.0)
+    assert not source.ends_early(at(90), now=29.0)
+    assert source.ends_early(at(90), now=30.0)
+    assert not source.ends_early(at(100), now=31.0)
+    assert not source.ends_early(at(90), now=32.0)
