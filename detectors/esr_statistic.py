@@ -146,8 +146,9 @@ class Statistic:
                 recent_rows.append(recent_rows[-1] * self._kept + self._tile.sum(axis=1)[:, None, None])
                 self._tile[:] = 0
         self._recent, self._recent_rows = recent[-1], recent_rows[-1]
-        bets = self._plug_in_bets(np.stack(recent), np.stack(recent_rows), slice(None))
-        return [*bets]
+        if len(recent) == 1:
+            return [self._plugs]
+        return [self._plugs, *self._plug_in_bets(np.stack(recent[1:]), np.stack(recent_rows[1:]), slice(None))]
 
     def _plug_in_bets(self, recent: FloatArray, recent_rows: FloatArray, rows: slice | Rows) -> FloatArray:
         """Log-bets of the plug-ins that remember `recent`, (..., rows, width, plugs)."""

@@ -196,12 +196,13 @@ class Binning:
         self.missing = most + 1
         if self.width > 256:
             raise ValueError(f"{most} edges; expected at most 254")
-        self._edges = np.full((len(bins), most), np.inf)
-        for row, b in enumerate(bins):
-            self._edges[row, : len(b.edges)] = b.edges
+        self._rows = len(bins)
         held = np.array([len(b.edges) for b in bins], np.int64)
-        #: (rows that have them, first and last edge + 1): one wide stream must not make all others pay
-        self._steps = [(np.flatnonzero(held > a), a, b) for a, b in pairwise([0, *np.unique(held[held > 0]).tolist()])]
+        #: (streams that have these edges, edges (k, streams, 1)): one wide stream must not make all others pay
+        self._steps: list[tuple[NDArray[np.int64], FloatArray]] = []
+        for first, last in pairwise([0, *np.unique(held[held > 0]).tolist()]):
+            having = np.flatnonzero(held > first)
+            self._steps.append((having, np.stack([bins[row].edges[first:last] for row in having.tolist()], axis=1)[:, :, None]))
 
     def codes(self, values: FloatArray) -> Codes:
         """Return the bin of each value, uint8 (rows, n); not a number is missing.
@@ -209,13 +210,13 @@ class Binning:
         Comparing with one edge after the other beats a binary search as long as edges are few: it runs at memory speed.
         """
         codes = np.zeros(values.shape, np.uint8)
-        for rows, first, last in self._steps:
-            if len(rows) == len(values):
-                _add_edges(values, self._edges[:, first:last], codes)
+        for having, edges in self._steps:
+            if len(having) == self._rows:
+                _add_edges(values, edges, codes)
             else:
-                part = codes[rows]
-                _add_edges(values[rows], self._edges[rows, first:last], part)
-                codes[rows] = part
+                part = codes[having]
+                _add_edges(values[having], edges, part)
+                codes[having] = part
         finite = np.isfinite(values)
         if not finite.all():
             codes[~finite] = self.missing
@@ -232,6 +233,7 @@ class Binning:
 def _add_edges(values: FloatArray, edges: FloatArray, codes: Codes) -> None:
     """Add to `codes` the number of `edges` at or below each value."""
     above = np.empty(values.shape, bool)
-    for edge in edges.T:
-        np.greater_equal(values, edge[:, None], out=above)
-        np.add(codes, above.view(np.uint8), out=codes)
+    ones = above.view(np.uint8)
+    for edge in edges:
+        np.greater_equal(values, edge, out=above)
+        np.add(codes, ones, out=codes)
