@@ -18,9 +18,10 @@ from detectors.adwin_cuts import Checks, Cuts, CutTest, Lines
 from detectors.adwin_windows import Block, Windows
 from detectors.base import BankState, DetectorConfig, FloatArray, Reading, register
 from detectors.episodes import Alarm, Milestone, milestones
-from detectors.restarting import IntArray, RestartingBank
+from detectors.restarting import RestartingBank
 from detectors.scaling import reference_level
 from detectors.thresholds import adwin_delta
+from schemas.events import Int64Array
 from schemas.reference import Profile
 
 __all__ = ["Adwin", "AdwinBank"]
@@ -104,11 +105,11 @@ class AdwinBank(RestartingBank):
         arrays = state["arrays"]
         return {**state, "arrays": {**arrays, **{name: arrays[name][:, :levels].copy() for name in ("sums", "places")}}}
 
-    def _levels_upto(self, counts: IntArray) -> IntArray:
+    def _levels_upto(self, counts: Int64Array) -> Int64Array:
         """Levels of which a window of one of these counts has seen a multiple."""
         return np.arange(self._test.lowest_level, int(counts.max(initial=0)).bit_length())
 
-    def _advance(self, rows: IntArray, values: FloatArray, first: int) -> tuple[list[Alarm], list[Milestone]]:
+    def _advance(self, rows: Int64Array, values: FloatArray, first: int) -> tuple[list[Alarm], list[Milestone]]:
         block = self._arrays.take(rows, values, first, self._workspace)
         if not block.moments.size:
             return [], []
@@ -167,6 +168,6 @@ class AdwinBank(RestartingBank):
             yield Milestone(row, block.index(at, n), n, total, float(self._arrays.shift[row]))
 
 
-def _variance(count: IntArray, total: FloatArray, squares: FloatArray) -> FloatArray:
+def _variance(count: Int64Array, total: FloatArray, squares: FloatArray) -> FloatArray:
     variance: FloatArray = np.maximum(0.0, (squares - total * total / count) / count)
     return variance

@@ -30,7 +30,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from detectors.base import FloatArray
-from detectors.restarting import IntArray, Workspace
+from detectors.restarting import Workspace
+from schemas.events import Int64Array
 
 __all__ = ["Checks", "CutTest", "Cuts", "Lines"]
 
@@ -52,12 +53,12 @@ class Checks:
         Sum and variance of these values.
     """
 
-    row: IntArray
-    count: IntArray
+    row: Int64Array
+    count: Int64Array
     total: FloatArray
     variance: FloatArray
 
-    def part(self, which: slice | IntArray) -> Checks:
+    def part(self, which: slice | Int64Array) -> Checks:
         """Some of the checks."""
         return Checks(self.row[which], self.count[which], self.total[which], self.variance[which])
 
@@ -79,9 +80,9 @@ class Lines:
     """
 
     sums: FloatArray
-    levels: IntArray
-    offsets: IntArray
-    starts: IntArray
+    levels: Int64Array
+    offsets: Int64Array
+    starts: Int64Array
 
     def lowest(self, levels: int) -> Lines:
         """The first so many levels."""
@@ -104,14 +105,14 @@ class Cuts:
         Difference of the means over its bound: above 1 the window has changed.
     """
 
-    check: IntArray
-    level: IntArray
-    unit: IntArray
+    check: Int64Array
+    level: Int64Array
+    unit: Int64Array
     total: FloatArray
     ratio: FloatArray
 
     @property
-    def length(self) -> IntArray:
+    def length(self) -> Int64Array:
         """Values before the cut."""
         return self.unit * (1 << self.level)
 

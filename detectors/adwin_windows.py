@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from detectors.adwin_cuts import Lines
 from detectors.base import FloatArray
-from detectors.restarting import IntArray, RowArrays, Workspace, add_up
+from detectors.restarting import RowArrays, Workspace, add_up
+from schemas.events import Int64Array
 
 __all__ = ["Block", "Windows"]
 
@@ -44,11 +45,11 @@ class Block:
         Running sum of the window in the real part, of its squares in the imaginary part: one addition for both.
     """
 
-    rows: IntArray
+    rows: Int64Array
     first: int
-    before: IntArray
-    after: IntArray
-    columns: IntArray
+    before: Int64Array
+    after: Int64Array
+    columns: Int64Array
     moments: NDArray[np.complex128]
 
     def index(self, at: int, count: int) -> int:
@@ -64,12 +65,12 @@ class Windows(RowArrays):
     ``places[r, j, k]`` is the index in the stream of the last of them. Both are 0 where `unit` is not positive.
     """
 
-    count: IntArray
+    count: Int64Array
     shift: FloatArray  # the window's first value: all sums are about it
     total: FloatArray
     squares: FloatArray
     sums: FloatArray
-    places: IntArray
+    places: Int64Array
 
     @classmethod
     def fresh(cls, rows: int, slots: int) -> Self:
@@ -83,7 +84,7 @@ class Windows(RowArrays):
         """Sums on a level of the ladder."""
         return int(self.sums.shape[2])
 
-    def take(self, rows: IntArray, values: FloatArray, first: int, workspace: Workspace) -> Block:
+    def take(self, rows: Int64Array, values: FloatArray, first: int, workspace: Workspace) -> Block:
         """Add up values (len(rows), n), NaN where there is none; nothing is kept before `commit` but the first value of a window."""
         packed, columns, lengths = _squeeze(values)
         before = self.count[rows]
@@ -96,13 +97,13 @@ class Windows(RowArrays):
             add_up(moments, self.total[rows] + 1j * self.squares[rows])
         return Block(rows, first, before, before + lengths, columns, moments)
 
-    def ladder(self, row: int, levels: IntArray) -> Lines:
+    def ladder(self, row: int, levels: Int64Array) -> Lines:
         """The ladder alone: enough for the window as it is now."""
         starts = (self.count[row : row + 1, None] >> levels) - self.slots + 1
         sums = self.sums[row, : len(levels)].reshape(1, -1)
         return Lines(sums, levels, self.slots * np.arange(len(levels)), starts)
 
-    def lines(self, block: Block, levels: IntArray, workspace: Workspace) -> Lines:
+    def lines(self, block: Block, levels: Int64Array, workspace: Workspace) -> Lines:
         """The ladder with the sums at the new multiples of each level behind it: enough for every count within the block."""
         self._reserve(len(levels))
         rows, slots = len(block.rows), self.slots
@@ -148,7 +149,7 @@ class Windows(RowArrays):
             self.sums, self.places = np.pad(self.sums, width), np.pad(self.places, width)
 
 
-def _squeeze(values: FloatArray) -> tuple[FloatArray, IntArray, IntArray]:
+def _squeeze(values: FloatArray) -> tuple[FloatArray, Int64Array, Int64Array]:
     """Move what is there to the front of its row: (values, columns they stood in, how many); zeros behind."""
     here = ~np.isnan(values)
     lengths = here.sum(axis=1)

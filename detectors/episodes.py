@@ -24,16 +24,14 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import BankState, Finding, FloatArray
+from schemas.events import Int64Array
 
 __all__ = ["Alarm", "Episodes", "Milestone", "milestones"]
-
-IntArray: TypeAlias = NDArray[np.int64]
 
 _NEAR = 0.1
 _STANDARD_ERRORS = 3.0
@@ -140,15 +138,15 @@ class Episodes:
         rows = len(levels)
         self._levels = levels
         self._place = np.zeros(rows, dtype=np.int8)
-        self._alarm: IntArray = np.full(rows, -1)  # index of the last one
-        self._mark: IntArray = np.full(rows, -1)  # index, count and total at the last milestone, or at the alarm
-        self._mark_count: IntArray = np.zeros(rows, dtype=np.int64)
+        self._alarm: Int64Array = np.full(rows, -1)  # index of the last one
+        self._mark: Int64Array = np.full(rows, -1)  # index, count and total at the last milestone, or at the alarm
+        self._mark_count: Int64Array = np.zeros(rows, dtype=np.int64)
         self._mark_total = np.zeros(rows)
         if state is not None:
             for name, array in self._arrays().items():
                 array[:] = state[name]
 
-    def watched(self, rows: IntArray) -> IntArray:
+    def watched(self, rows: Int64Array) -> Int64Array:
         """Positions in `rows` whose milestones are wanted."""
         return np.flatnonzero(self._place[rows] != _Place.HOME)
 
@@ -178,7 +176,7 @@ class Episodes:
             return Finding(at.index, row, "change", abs(away), _FAR, int(self._alarm[row]) + 1, "mean up" if away > 0 else "mean down")
         return None
 
-    def reset(self, rows: IntArray | Sequence[int]) -> None:
+    def reset(self, rows: Int64Array | Sequence[int]) -> None:
         """These rows are home and have had no alarm."""
         self._place[rows] = _Place.HOME
 

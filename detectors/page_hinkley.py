@@ -28,9 +28,10 @@ from pydantic import Field
 
 from detectors.base import BankState, DetectorConfig, FloatArray, Reading, register
 from detectors.episodes import Alarm, Milestone, milestones
-from detectors.restarting import BoolArray, IntArray, RestartingBank, RowArrays, add_up
+from detectors.restarting import BoolArray, RestartingBank, RowArrays, add_up
 from detectors.scaling import reference_level
 from detectors.thresholds import siegmund_threshold
+from schemas.events import Int64Array
 from schemas.reference import Profile
 
 __all__ = ["PageHinkley", "PageHinkleyBank"]
@@ -100,7 +101,7 @@ class _Arrays(RowArrays):
     low: FloatArray
     low_count: FloatArray
     low_total: FloatArray
-    low_index: IntArray
+    low_index: Int64Array
 
     @classmethod
     def fresh(cls, rows: int, sides: int) -> Self:
@@ -141,7 +142,7 @@ class PageHinkleyBank(RestartingBank):
         sums = np.multiply(self._signs, now.deviation[row]) - self._tolerated(now.count[row])
         return Reading(float((sums - now.low[row]).max()) if tested else 0.0, self._threshold, n)
 
-    def _advance(self, rows: IntArray, values: FloatArray, first: int) -> tuple[list[Alarm], list[Milestone]]:
+    def _advance(self, rows: Int64Array, values: FloatArray, first: int) -> tuple[list[Alarm], list[Milestone]]:
         missing = np.isnan(values)
         self._shift_fresh(rows, values, missing)
         walk = self._walk(rows, values, missing, first)
@@ -152,13 +153,13 @@ class PageHinkleyBank(RestartingBank):
         self._commit(rows, walk)
         return alarms, passed
 
-    def _shift_fresh(self, rows: IntArray, values: FloatArray, missing: BoolArray) -> None:
+    def _shift_fresh(self, rows: Int64Array, values: FloatArray, missing: BoolArray) -> None:
         fresh = np.flatnonzero(self._arrays.count[rows] == 0)
         if fresh.size:
             there = values[fresh, missing[fresh].argmin(axis=1)]
             self._arrays.shift[rows[fresh]] = np.where(np.isnan(there), 0.0, there)
 
-    def _walk(self, rows: IntArray, values: FloatArray, missing: BoolArray, first: int) -> _Walk:
+    def _walk(self, rows: Int64Array, values: FloatArray, missing: BoolArray, first: int) -> _Walk:
         now, gaps = self._arrays, bool(missing.any())
         counts, totals, deviations, scratch = (self._workspace.take(name, values.shape) for name in ("counts", "totals", "D", "G"))
         steps = np.cumsum(~missing, axis=1) if gaps else np.arange(1, values.shape[1] + 1)
@@ -198,7 +199,7 @@ class PageHinkleyBank(RestartingBank):
             carry = carry * fading[:, column] + deviations[:, column]
             deviations[:, column] = carry
 
-    def _suspects(self, rows: IntArray, walk: _Walk) -> IntArray:
+    def _suspects(self, rows: Int64Array, walk: _Walk) -> Int64Array:
         """Positions in `rows` that may alarm; all that do are among them."""
         may = np.zeros(len(rows), dtype=bool)
         tiles = np.arange(0, walk.counts.shape[1], _TILE)
@@ -241,7 +242,7 @@ class PageHinkleyBank(RestartingBank):
             column = int(np.searchsorted(counts, n))
             yield Milestone(row, walk.first + column, n, float(walk.totals[at, column]), float(self._arrays.shift[row]))
 
-    def _commit(self, rows: IntArray, walk: _Walk) -> None:
+    def _commit(self, rows: Int64Array, walk: _Walk) -> None:
         now, each = self._arrays, np.arange(len(rows))
         now.count[rows] = walk.counts[:, -1]
         now.total[rows] = walk.totals[:, -1]

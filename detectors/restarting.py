@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from detectors.base import BankState, Finding, FloatArray
 from detectors.episodes import Alarm, Episodes, Milestone
 from schemas.errors import InvariantError
+from schemas.events import Int64Array
 
-__all__ = ["BoolArray", "IntArray", "RestartingBank", "RowArrays", "Workspace", "add_up"]
+__all__ = ["BoolArray", "RestartingBank", "RowArrays", "Workspace", "add_up"]
 
-IntArray: TypeAlias = NDArray[np.int64]
 BoolArray: TypeAlias = NDArray[np.bool_]
 
 Number = TypeVar("Number", np.float64, np.complex128)
@@ -34,9 +34,9 @@ _COLUMNS, _NUMBERS = 1024, 1 << 16
 class RowArrays:
     """Arrays with one entry per row: what a detector knows of each stream. A subclass adds its own; zeros are a fresh start."""
 
-    start: IntArray  # index of the last value before the window
+    start: Int64Array  # index of the last value before the window
 
-    def restart(self, rows: IntArray, after: IntArray) -> None:
+    def restart(self, rows: Int64Array, after: Int64Array) -> None:
         """Start these rows again from nothing after the values at the absolute indices `after`."""
         for field in fields(self):
             getattr(self, field.name)[rows] = 0
@@ -112,7 +112,7 @@ class RestartingBank(ABC):
         return {"seen": self._seen, "episodes": self._episodes.state(), "arrays": self._arrays.copies()}
 
     @abstractmethod
-    def _advance(self, rows: IntArray, values: FloatArray, first: int) -> tuple[list[Alarm], list[Milestone]]:
+    def _advance(self, rows: Int64Array, values: FloatArray, first: int) -> tuple[list[Alarm], list[Milestone]]:
         """Take values (len(rows), n) up to the first alarm of each row.
 
         Where a row has an alarm its values after it are left alone. The column of index `first` comes first; NaN is skipped.
