@@ -63,7 +63,7 @@ class NumericProfile(_Common):
 
 
 class CategoricalProfile(_Common):
-    """A categorical subject. counts[i] belongs to vocabulary[i]; one more bin, always 0 here, is for values never seen."""
+    """A categorical subject. counts[i] belongs to vocabulary[i]; values never seen have a bin of their own, which is always empty here."""
 
     kind: Literal["categorical"] = "categorical"
     vocabulary: tuple[str, ...] = Field(description="Most frequent first, ties in alphabetical order.")

@@ -15,6 +15,7 @@ import numpy as np
 import orjson
 
 from detectors.base import DetectorBank, Finding, parse
+from detectors.profiling import vocabulary_index
 from detectors.scaling import Scaler
 from schemas.alerts import Evidence, Window, iso
 from schemas.config import DetectorSpec, Model, kind_of
@@ -97,7 +98,7 @@ class Group:
         self.profiles = [profiles[s] for s in self.subjects]
         self.reference_hash = reference_hash
         self._number_names, self._category_names = numbers, categories
-        self._vocabularies = [{v: i for i, v in enumerate(p.vocabulary)} for p in self.profiles if isinstance(p, CategoricalProfile)]
+        self._vocabularies = [vocabulary_index(p) for p in self.profiles if isinstance(p, CategoricalProfile)]
         self._scaler = Scaler(self.profiles)
         self._watching = [len(plans[s][0]) + len(plans[s][1]) for s in self.subjects]
         budget = model.false_alarms_per_week * share / max(len(self.subjects), 1)
@@ -151,8 +152,8 @@ class Group:
         split = len(self._number_names)
         out[:split] = numbers if columns is None else numbers[:, columns]
         for i, name in enumerate(self._category_names):
-            column, known = rows.category(name), self._vocabularies[i]
-            table = np.array([*(known.get(v, len(known)) for v in column.values), np.nan])
+            column, (known, other) = rows.category(name), self._vocabularies[i]
+            table = np.array([*(known.get(v, other) for v in column.values), np.nan])
             codes = column.codes if columns is None else column.codes[columns]
             out[split + i] = table[codes]  # code -1 is the last entry: missing
         return out

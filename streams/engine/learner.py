@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from detectors.profiling import profile_categories, profile_numbers
 
-from schemas.events import FloatArray, Int32Array, Int64Array
-from schemas.reference import Profile, Reference
+from detectors.profiling import build_reference
+from schemas.events import Codes, FloatArray, Int32Array, Int64Array
+from schemas.reference import Reference
 from streams.engine.rows import RoleRows
 
 __all__ = ["Learner"]
@@ -64,24 +64,17 @@ class Learner:
         self._taken = b
 
     def reference(self, model: str, version: str) -> Reference:
-        """Make the reference of what was taken. A subject is of the type that most of its values have."""
-        profiles: dict[str, Profile] = {}
-        for name in sorted({*self._numbers, *self._categories}):
-            numbers = self._numbers.get(name, np.full(self._taken, np.nan))[: self._taken]
-            index, codes = self._categories.get(name, ({}, np.full(self._taken, -1, np.int32)))
-            if int((codes >= 0).sum()) > int(np.isfinite(numbers).sum()):
-                profiles[name] = profile_categories(codes[: self._taken], tuple(index))
-            else:
-                profiles[name] = profile_numbers(numbers)
-        times = self._times[: self._taken]
-        return Reference(
+        """Make the reference of what was taken."""
+        taken = slice(self._taken)
+        return build_reference(
             model=model,
             version=version,
             origin=f"the first {self._taken} rows of the stream",
-            rows=self._taken,
-            from_ms=int(times.min()),
-            to_ms=int(times.max()),
-            profiles=profiles,
+            times=self._times[taken],
+            number_names=list(self._numbers),
+            numbers=np.stack([column[taken] for column in self._numbers.values()]) if self._numbers else None,
+            category_names=list(self._categories),
+            categories=[Codes(tuple(index), codes[taken]) for index, codes in self._categories.values()],
         )
 
     def _number(self, name: str) -> FloatArray:

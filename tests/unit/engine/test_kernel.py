@@ -97,6 +97,15 @@ def test_a_subject_that_a_whole_block_lacks_is_counted_as_absent_in_each_row():
     assert engine.stats().models[0].faults == {("x", "absent"): 20}
 
 
+def test_rare_values_of_a_category_are_no_drift():
+    rng = np.random.default_rng(5)
+    names = [f"shop{i}" if rng.random() < 0.3 else "web" for i in rng.integers(0, 100_000, 12_000)]  # each shop is seen once or never
+    _, said = engine_with(
+        config(references={"default": {"learn": 4000}}, false_alarms_per_week=1), rows(12_000, categories={"shop": names})
+    )
+    assert not [line for line in said if "/shop" in line]
+
+
 def test_a_gap_is_a_monitoring_event_at_the_first_row_after_it_and_ends_by_itself():
     engine, _ = engine_with(config(), rows(600))
     said = told(engine.process([rows(5, first=700)]))
