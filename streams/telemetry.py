@@ -66,7 +66,12 @@ METRICS = (
     MetricSpec("alerts_repeated_total", "counter", (), "Alerts decided again after a restart, not sent again."),
     MetricSpec("reference_timestamp_seconds", "gauge", ("model", "version"), "Event time of the last row of the reference."),
     MetricSpec("reference_rows", "gauge", ("model", "version"), "Rows of the reference."),
-    MetricSpec("state_snapshot_timestamp_seconds", "gauge", ("partition",), "When the journal partition was last saved."),
+    MetricSpec(
+        "state_snapshot_timestamp_seconds",
+        "gauge",
+        ("partition",),
+        "When the state of the journal partition was last as its checkpoint has it.",
+    ),
     MetricSpec("state_snapshot_seconds", "gauge", ("partition",), "How long the last checkpoint took."),
     MetricSpec("state_bytes", "gauge", ("partition",), "Size of the last snapshot, uncompressed."),
     MetricSpec("metric_series_dropped", "gauge", ("metric",), f"Series above {MAX_SERIES} of one metric that are not served."),
