@@ -48,7 +48,7 @@ def _latency(options: argparse.Namespace) -> None:
 
 def _memory(options: argparse.Namespace) -> None:
     with _machine() as (bootstrap, directory):
-        found = memory.measure(bootstrap, directory, after=sorted(options.after))
+        found = memory.measure(bootstrap, directory, after=sorted(options.after), backlog=options.backlog)
     print(markdown(["events", "resident MB"], [[f"{m.events:,}", f"{m.megabytes:.0f}"] for m in found]))
 
 
@@ -80,7 +80,9 @@ def main() -> None:
     sub = command("latency", _latency)
     sub.add_argument("--rate", type=int, default=10_000, help="events a second")
     sub.add_argument("--between", type=float, default=2.0, help="seconds from one shift to the next")
-    command("memory", _memory).add_argument("--after", type=int, nargs="+", default=[1_000_000, 5_000_000], help="events")
+    sub = command("memory", _memory)
+    sub.add_argument("--after", type=int, nargs="+", default=[1_000_000, 5_000_000], help="events")
+    sub.add_argument("--backlog", type=int, default=50_000, help="events that the worker has to catch up with at a time")
     command("backtest", _backtest).add_argument("--events", type=int, default=1_000_000)
     options = parser.parse_args()
     options.run(options)

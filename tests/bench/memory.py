@@ -1,4 +1,4 @@
-"""Resident memory of a live worker as events go by: it should stand still."""
+"""Resident memory of a live worker as events go by."""
 
 from __future__ import annotations
 
@@ -18,14 +18,21 @@ class Memory(NamedTuple):
     megabytes: float
 
 
-def measure(bootstrap: str, directory: Path, *, after: Sequence[int]) -> list[Memory]:
-    """Read the worker's resident memory after each of these numbers of events (increasing)."""
+def measure(bootstrap: str, directory: Path, *, after: Sequence[int], backlog: int) -> list[Memory]:
+    """Read the worker's resident memory after each of these numbers of events (increasing).
+
+    Parameters
+    ----------
+    backlog : int
+        Events written at once, before the worker is waited for: while it catches up it holds rows of the sources that are ahead.
+    """
     topics = Topics(bootstrap, "memory")
     found: list[Memory] = []
     with live_worker(bootstrap, topics, directory) as worker:
         for events in after:
-            topics.write(events - topics.written)
-            topics.flush()
-            worker.wait_for(events)
+            while topics.written < events:
+                topics.write(min(backlog, events - topics.written))
+                topics.flush()
+                worker.wait_for(topics.written)
             found.append(Memory(events, rss_megabytes(worker.process.pid)))
     return found
