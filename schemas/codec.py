@@ -14,14 +14,14 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from schemas.cells import texts_of
 from schemas.config import Model, SourceConfig
 from schemas.dead_letters import DeadLetter, Rejection
+from schemas.decoding.cells import texts_of
+from schemas.decoding.extract import Extractor
+from schemas.decoding.json_records import MAX_BYTES, describe, parse
+from schemas.decoding.paths import FirstOf, JsonObject
+from schemas.decoding.rows import Batch
 from schemas.events import Block, Position, Role, Source
-from schemas.extract import Extractor
-from schemas.json_records import MAX_BYTES, describe, parse
-from schemas.paths import FirstOf, JsonObject
-from schemas.rows import Batch
 
 __all__ = ["Decoded", "Decoder", "Raw", "Record"]
 

@@ -14,9 +14,9 @@ import orjson
 
 from schemas.codec import Raw
 from schemas.dead_letters import DeadLetter, Reason
+from schemas.decoding.timestamps import LATEST_MS, UNREADABLE, milliseconds_of
 from schemas.errors import DataError
 from schemas.events import Position
-from schemas.timestamps import LATEST_MS, UNREADABLE, milliseconds_of
 from streams.replay.csv_rows import STAMP, RowMapping
 
 __all__ = ["Lines", "csv_records", "json_records"]

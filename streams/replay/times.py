@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from schemas.decoding.timestamps import UNREADABLE, milliseconds_of
 from schemas.durations import milliseconds
-from schemas.timestamps import UNREADABLE, milliseconds_of
 
 __all__ = ["instant"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from schemas.decoding.extract import MAX_BLOCK_BYTES
 from schemas.events import Fault, Source
-from schemas.extract import MAX_BLOCK_BYTES
 from tests.unit.schemas.records import FRAUD, NOW, absent, decode, decoder, fraud, model, raws, rows
 
 

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from schemas.admission import MAX_FEATURES, MAX_ID
 from schemas.codec import Raw
+from schemas.decoding.admission import MAX_FEATURES, MAX_ID
+from schemas.decoding.json_records import MAX_BYTES
 from schemas.events import Fault, Position
-from schemas.json_records import MAX_BYTES
 from tests.unit.schemas.records import FRAUD, NOW, decode, fraud, model, raws, rows
 
 HOUR = 3_600_000

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.timestamps import EARLIEST_MS, LATEST_MS, UNREADABLE, milliseconds_of, read_times
+from schemas.decoding.timestamps import EARLIEST_MS, LATEST_MS, UNREADABLE, milliseconds_of, read_times
 
 MS = 1_767_608_591_123
 

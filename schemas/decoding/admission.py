@@ -6,10 +6,10 @@ import numpy as np
 
 from schemas.alerts import iso
 from schemas.dead_letters import Rejection
-from schemas.json_records import describe
-from schemas.paths import FirstOf
-from schemas.rows import Rows
-from schemas.timestamps import EARLIEST_MS, LATEST_MS, MAX_EVENT_AHEAD_MS, MAX_RECORD_AHEAD_MS
+from schemas.decoding.json_records import describe
+from schemas.decoding.paths import FirstOf
+from schemas.decoding.rows import Rows
+from schemas.decoding.timestamps import EARLIEST_MS, LATEST_MS, MAX_EVENT_AHEAD_MS, MAX_RECORD_AHEAD_MS
 
 __all__ = ["MAX_FEATURES", "MAX_ID", "Admission"]
 

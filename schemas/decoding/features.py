@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from schemas.decoding.paths import ABSENT, Json, JsonObject, Path
 from schemas.events import RESERVED_SUBJECTS
-from schemas.paths import ABSENT, Json, JsonObject, Path
 
 __all__ = ["Features", "subject_of"]
 

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from schemas.decoding.paths import Json
 from schemas.events import FloatArray, Int64Array
-from schemas.paths import Json
 
 __all__ = ["EARLIEST_MS", "LATEST_MS", "MAX_EVENT_AHEAD_MS", "MAX_RECORD_AHEAD_MS", "UNREADABLE", "milliseconds_of", "read_times"]
 

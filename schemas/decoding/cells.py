@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.decoding.paths import ABSENT, Absent, Json
 from schemas.events import Codes, Fault, Faults, FloatArray
-from schemas.paths import ABSENT, Absent, Json
 
 __all__ = ["MAX_TEXT", "Cells", "Columns", "encode_strings", "text_of", "texts_of"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from schemas.decoding.paths import JsonObject
 from schemas.events import Int64Array
-from schemas.paths import JsonObject
 
 __all__ = ["Batch", "Rows"]
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import orjson
 
 from schemas.dead_letters import Rejection
-from schemas.paths import Json, JsonObject
+from schemas.decoding.paths import Json, JsonObject
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "describe", "parse"]
 

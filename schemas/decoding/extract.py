@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from schemas.admission import MAX_ID, Admission
-from schemas.cells import Cells, encode_strings, texts_of
 from schemas.config import Fields, Model, SourceConfig
 from schemas.dead_letters import Rejection
+from schemas.decoding.admission import MAX_ID, Admission
+from schemas.decoding.cells import Cells, encode_strings, texts_of
+from schemas.decoding.features import Features, subject_of
+from schemas.decoding.paths import ABSENT, Absent, FirstOf, Json, JsonObject, Path, fetch
+from schemas.decoding.rows import Batch, Rows
+from schemas.decoding.timestamps import read_times
 from schemas.events import UNVERSIONED, Block, Codes, Int64Array, Role, Source
-from schemas.features import Features, subject_of
-from schemas.paths import ABSENT, Absent, FirstOf, Json, JsonObject, Path, fetch
-from schemas.rows import Batch, Rows
-from schemas.timestamps import read_times
 
 __all__ = ["MAX_BLOCK_BYTES", "Extractor"]
 
