@@ -13,6 +13,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 FEATURES = tuple(f"f{i}" for i in range(20))
 PARTITIONS = 4
 _POOL = 20_000
+#: The broker ends before its clients do, which they need not tell.
+QUIET = {"log_level": 2}
 
 
 class Events:
@@ -61,7 +63,7 @@ class Topics:
         self._slots = [(topic, partition) for partition in range(PARTITIONS) for topic in self.names]
         self._events = Events()
         self._producer = Producer(
-            {"bootstrap.servers": bootstrap, "linger.ms": linger_ms, "batch.size": 500_000, "compression.type": "lz4"}
+            {"bootstrap.servers": bootstrap, "linger.ms": linger_ms, "batch.size": 500_000, "compression.type": "lz4", **QUIET}
         )
 
     def write(self, count: int, *, shifted: Sequence[str] = ()) -> None:
@@ -86,7 +88,7 @@ class Topics:
 
 def create_topics(bootstrap: str, *names: str, partitions: int) -> None:
     """Create topics and wait until they are there."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient({"bootstrap.servers": bootstrap, **QUIET})
     for created in admin.create_topics([NewTopic(name, partitions, 1) for name in names]).values():
         created.result(30)
 
