@@ -30,10 +30,9 @@ from schemas.errors import BrokerError, FormatError
 from schemas.events import Position
 from streams.live.batches import BatchSchema, RecordBatch
 from streams.live.checkpoints import Checkpointer
-from streams.live.group import GroupWatch
+from streams.live.group import look_at_group
 from streams.live.health import Health
 from streams.live.journal import Journal
-from streams.live.log_reader import LogReader
 from streams.live.outlet import Outlet
 from streams.live.positions import LivePositions
 from streams.live.stages import Stages
@@ -57,11 +56,9 @@ class Live:
     consumer: Callable[[], BatchConsumer]
     journal: Journal
     outlet: Outlet
-    log: LogReader
     checkpointer: Checkpointer
     positions: LivePositions
     health: Health
-    group: GroupWatch
     stages: Stages
     #: Records read, by source topic.
     consumed: Counter[str] = field(default_factory=Counter)
@@ -146,12 +143,13 @@ def install_agents(app: faust.App, live: Live) -> None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(positions.reassigned.wait(), RECOUNT)
             try:
-                found = {topic: len(await live.log.partitions(topic)) for topic in live.journal.models}
+                view = await look_at_group(config)
+                found = {topic: view.partitions[topic] for topic in live.journal.models}
                 if found != known or positions.reassigned.is_set():
                     positions.reassigned.clear()
                     known = found
                     await asyncio.gather(*[await outlet.journal(record) for record in live.journal.announcements(found)])
-                live.health.observe_unowned(await asyncio.to_thread(live.group.unowned), now=monotonic())
+                live.health.observe_unowned(view.unowned, now=monotonic())
             except BrokerError as error:
                 logger.warning("will look again: %s", error)
 

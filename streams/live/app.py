@@ -18,7 +18,6 @@ from streams.live.agents import Live, install_agents
 from streams.live.batches import BatchScheduler
 from streams.live.checkpoints import Checkpointer
 from streams.live.credentials import faust_credentials
-from streams.live.group import GroupWatch
 from streams.live.health import Health
 from streams.live.journal import Journal
 from streams.live.log_reader import KafkaLog
@@ -114,11 +113,9 @@ def build_app(
         consumer=consumer,
         journal=journal,
         outlet=outlet,
-        log=log,
         checkpointer=checkpointer,
         positions=positions,
         health=Health(),
-        group=GroupWatch(config),
         stages=stages or Stages(),
     )
     install_agents(app, app.live)

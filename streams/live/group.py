@@ -1,56 +1,76 @@
-"""Who of the consumer group reads what: the only way to see that nobody reads a topic."""
+"""Who of the consumer group reads what, and how many partitions there are: the only way to see that nobody reads a topic."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
+from aiokafka.errors import KafkaError
+from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
 from schemas.config import Config
 from schemas.errors import BrokerError
-from streams.live.credentials import librdkafka
+from streams.live.credentials import faust_credentials
 
-__all__ = ["GroupWatch"]
+__all__ = ["GroupView", "look_at_group"]
 
 
-class GroupWatch:
-    """Asks the brokers for the members of the group.
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """What was seen of the group.
 
     Parameters
     ----------
-    config : Config
-        Brokers, group and topics.
-    seconds : float
-        How long an answer may take.
+    partitions : mapping of str to int
+        Number of partitions of each source topic and the journal.
+    owned : set of (str, int)
+        Partitions that a member of the group has.
     """
 
-    def __init__(self, config: Config, *, seconds: float = 10.0) -> None:
-        self._config, self._seconds = config, seconds
-        self._admin = AdminClient(librdkafka(config.kafka))
+    partitions: Mapping[str, int]
+    owned: frozenset[tuple[str, int]]
 
+    @property
     def unowned(self) -> set[tuple[str, int]]:
-        """Return the partitions of source and journal topics that no member has. Blocks; call it in a thread.
-
-        Raises
-        ------
-        BrokerError
-            No answer.
-        """
-        group = self._config.application
-        try:
-            described = self._admin.describe_consumer_groups([group], request_timeout=self._seconds)[group].result()
-            wanted = set(self._partitions([*self._config.source_topics(), self._config.journal_topic]))
-        except KafkaException as error:
-            raise BrokerError(f"group {group} can't be described now: {error.args[0].str()}") from error
-        return wanted - {(owned.topic, owned.partition) for member in described.members for owned in _assigned(member)}
-
-    def _partitions(self, topics: Iterable[str]) -> Iterable[tuple[str, int]]:
-        for topic in topics:
-            for partition in self._admin.list_topics(topic, timeout=self._seconds).topics[topic].partitions:
-                yield topic, partition
+        """Partitions that nobody reads."""
+        return {(topic, p) for topic, count in self.partitions.items() for p in range(count)} - self.owned
 
 
-def _assigned(member: Any) -> Iterable[Any]:
-    return () if member.assignment is None else member.assignment.topic_partitions
+async def look_at_group(config: Config, *, seconds: float = 10.0) -> GroupView:
+    """Ask the brokers for the topics and the members of the group.
+
+    Not by librdkafka: a broker that goes away while its admin client waits can end the process by an assertion (seen with 2.16).
+
+    Raises
+    ------
+    BrokerError
+        No answer.
+    """
+    topics = [*config.source_topics(), config.journal_topic]
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=config.kafka.bootstrap_servers,
+        request_timeout_ms=int(seconds * 1000),
+        **credentials_to_aiokafka_auth(faust_credentials(config.kafka)),
+    )
+    try:
+        await admin.start()
+        described = await admin.describe_topics(topics)
+        groups = await admin.describe_consumer_groups([config.application])
+    except KafkaError as error:
+        raise BrokerError(f"the group can't be looked at now: {error}") from error
+    finally:
+        await admin.close()
+    members = [member for answer in groups for group in answer.to_object()["groups"] for member in group["members"]]
+    return GroupView(
+        {topic["topic"]: len(topic["partitions"]) for topic in described},
+        frozenset((owned.topic, owned.partition) for member in members for owned in _assigned(member)),
+    )
+
+
+def _assigned(member: Mapping[str, Any]) -> list[Any]:
+    assignment = member["member_assignment"]
+    partitions: list[Any] = ConsumerProtocolMemberAssignment.decode(assignment).partitions() if assignment else []
+    return partitions

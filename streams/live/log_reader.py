@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from time import monotonic
@@ -80,8 +81,12 @@ class KafkaLog:
         """Return the records with start <= offset < end that are still there, in order."""
         return await asyncio.to_thread(self._read, topic, partition, start, end) if start < end else []
 
+    def _consumer(self) -> Consumer:
+        # What librdkafka logs comes back as errors, which are told.
+        return Consumer(self._properties, logger=logging.Logger("librdkafka", logging.CRITICAL))
+
     def _partitions(self, topic: str) -> list[int]:
-        with closing(Consumer(self._properties)) as consumer:
+        with closing(self._consumer()) as consumer:
             try:
                 found = consumer.list_topics(topic, timeout=self._patience).topics[topic]
             except KafkaException as error:
@@ -91,7 +96,7 @@ class KafkaLog:
             return sorted(found.partitions)
 
     def _bounds(self, topic: str, partitions: Sequence[int]) -> dict[int, Bounds]:
-        with closing(Consumer(self._properties)) as consumer:
+        with closing(self._consumer()) as consumer:
             try:
                 return {p: Bounds(*consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=self._patience)) for p in partitions}
             except KafkaException as error:
@@ -100,7 +105,7 @@ class KafkaLog:
     def _read(self, topic: str, partition: int, start: int, end: int) -> list[LogRecord]:
         records: list[LogRecord] = []
         heard = monotonic()
-        with closing(Consumer(self._properties)) as consumer:
+        with closing(self._consumer()) as consumer:
             consumer.assign([TopicPartition(topic, partition, start)])
             while True:
                 messages = consumer.consume(1000, timeout=0.5)
