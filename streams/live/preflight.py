@@ -97,6 +97,7 @@ def find_problems(config: Config, *, create: bool, seconds: float = 8.0) -> list
         check.group()
         if not check.problems and create:
             check.create(missing)
+            check.wait_for(missing)
     except KafkaException as error:
         check.problems.append(explain([*check.said, error.args[0].str()], check.properties))
     return check.problems
@@ -186,7 +187,7 @@ class _Check:
                 elif code in _FORBIDDEN:
                     self.problems.append(
                         f"topic {need.topic} is missing or hidden from {self.user}, and {self.user} may not create it"
-                        f" (make it beforehand with {need.partitions} partitions, or add ACL CREATE and DESCRIBE on topic {need.topic})"
+                        f" (make it beforehand, partitions: {need.partitions}, or add ACL CREATE and DESCRIBE on topic {need.topic})"
                     )
                 else:
                     self.problems.append(f"topic {need.topic} can't be created: {error.args[0].str()}")
@@ -199,6 +200,15 @@ class _Check:
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     self.problems.append(f"topic {need.topic} can't be created: {error.args[0].str()}")
+
+    def wait_for(self, created: Sequence[Need]) -> None:
+        """Check our rights to topics just created, once the broker shows them: to create one is not to be allowed to write to it."""
+        while created and not self.problems:
+            created = self.topics(created)
+            if created and time.monotonic() >= self.deadline:
+                self.problems += [f"topic {need.topic} was created, but the broker does not show it" for need in created]
+            elif created:
+                time.sleep(0.1)
 
     def _create(self, need: Need, *, validate_only: bool) -> None:
         topic = NewTopic(need.topic, need.partitions or 1, config=need.settings)  # replication: the broker's default
