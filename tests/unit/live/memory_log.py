@@ -31,7 +31,7 @@ class MemoryLog:
         self._first: dict[tuple[str, int], int] = defaultdict(int)
         self.written: list[Written] = []
         self.away = False
-        #: Called before a record is appended; may raise to refuse it.
+        #: Topics that refuse every record.
         self.refuse: set[str] = set()
 
     async def produce(
@@ -40,7 +40,7 @@ class MemoryLog:
         place = crc32(key) % self._counts[topic] if partition is None else partition
         acknowledged: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
         if topic in self.refuse:
-            acknowledged.set_exception(BrokerError(f"{topic} refuses"))
+            acknowledged.set_exception(ConnectionError(f"{topic} refuses"))
             return acknowledged
         written = Written(topic, place, self.append(topic, place, key, value), key, value, dict(headers))
         self.written.append(written)

@@ -11,7 +11,6 @@ import pytest
 
 from schemas.alerts import Alert
 from schemas.config import Config
-from schemas.errors import BrokerError
 from schemas.events import Announcement, Message
 from streams.live import checkpoints
 from streams.live.checkpoints import Checkpointer, Tenure
@@ -169,8 +168,8 @@ def test_a_checkpoint_does_not_pass_an_alert_that_was_refused() -> None:
         log.refuse = {"alerts"}
         await first.work(to=10)
         for _ in range(2):
-            with pytest.raises(BrokerError, match="alerts refuses"):
-                await first.checkpointer.tenures[0].slot.acknowledgements.wait()
+            with pytest.raises(ConnectionError, match="alerts refuses"):
+                await first.save()
         assert await Run(log).start() == {0: 0}
 
     run(story())
@@ -324,6 +323,7 @@ def test_an_engine_that_raised_in_the_middle_of_a_step_is_never_saved() -> None:
             tenure.slot.engine.n = 999
             raise ZeroDivisionError
 
+        await worker.work(to=12)  # moved since the checkpoint, so another one is due
         tenure.slot.engine.process = half_a_step
         with pytest.raises(ZeroDivisionError):
             await worker.work(to=20)
