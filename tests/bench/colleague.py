@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -54,7 +55,9 @@ class FeatureMonitor:
 
 def build(bootstrap: str, topics: Sequence[str], *, warm_up: int, events: int) -> faust.App:
     """Return the program; it reports at `warm_up` events and at `events`."""
-    app = faust.App(f"colleague-{os.getpid()}", broker=f"kafka://{bootstrap}", value_serializer="json", web_enabled=False)
+    app = faust.App(
+        f"colleague-{os.getpid()}", broker=f"kafka://{bootstrap}", value_serializer="json", web_enabled=False, datadir=tempfile.gettempdir()
+    )
     source = app.topic(*topics, value_serializer="json")
     alerts = app.topic(ALERTS, value_serializer="json")
     monitors: defaultdict[str, FeatureMonitor] = defaultdict(FeatureMonitor)
