@@ -110,6 +110,7 @@ class _Check:
         self.user = self.properties.get("sasl.username") or "this client"
         self.problems: list[str] = []
         self.said: list[str] = []
+        self._hidden: set[str] = set()
         self.admin: Any = None
 
     def left(self) -> float:
@@ -149,6 +150,8 @@ class _Check:
                 code = error.args[0].code()
                 if need.ours and code in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED):
                     missing.append(need)
+                    if code == KafkaError.TOPIC_AUTHORIZATION_FAILED:  # without DESCRIBE nobody can tell whether it is there
+                        self._hidden.add(need.topic)
                 elif code == KafkaError.UNKNOWN_TOPIC_OR_PART:
                     self.problems.append(f"topic {need.topic} does not exist")
                 elif code == KafkaError.TOPIC_AUTHORIZATION_FAILED:
@@ -180,6 +183,8 @@ class _Check:
                 self._create(need, validate_only=True)
             except KafkaException as error:
                 code, allowed = error.args[0].code(), ", ".join(need.operations)
+                if code == KafkaError.TOPIC_ALREADY_EXISTS and need.topic not in self._hidden:
+                    continue  # another worker has just made it
                 if code == KafkaError.TOPIC_ALREADY_EXISTS:
                     self.problems.append(
                         f"topic {need.topic} exists, but {self.user} may not see it (add ACL {allowed} on topic {need.topic})"

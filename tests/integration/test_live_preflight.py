@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,12 @@ def test_the_command_ends_with_5_and_a_line_for_each_cause(kafka: Kafka, tmp_pat
     assert worker.wait(30) == 5
     assert "does not exist" in worker.log_tail()
     assert "Traceback" not in worker.log_tail()
+
+
+def test_workers_that_start_together_do_not_quarrel_about_who_makes_the_topics(kafka: Kafka) -> None:
+    wanted = config(kafka, kafka.topic("features"))
+    with ThreadPoolExecutor(6) as pool:
+        assert [problem for found in pool.map(lambda _: find_problems(wanted, create=True), range(6)) for problem in found] == []
 
 
 def setting(kafka: Kafka, topic: str, name: str) -> str:
