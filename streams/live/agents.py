@@ -1,4 +1,4 @@
-"""The live worker on one page: two agents and three loops.
+"""The live worker on one page: two agents and four loops.
 
 ::
 
@@ -42,7 +42,7 @@ __all__ = ["Live", "install_agents"]
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between ticks (and commits), between looks at which checkpoints are due, and between looks at the group and the topics.
+#: Seconds between ticks (commits, observations), between looks at which checkpoints are due, and between looks at the group and the topics.
 TICK, LOOK, RECOUNT = 1.0, 1.0, 30.0
 #: Batches waiting in front of an agent; each may be a megabyte.
 WAITING = 8
@@ -124,7 +124,6 @@ def install_agents(app: faust.App, live: Live) -> None:
             await app.sleep(TICK)
             if not app.rebalancing:
                 await positions.settle()
-                live.health.observe(positions.standings(), now=monotonic())
 
     async def checkpoint() -> None:
         """Save what is due."""
@@ -153,7 +152,13 @@ def install_agents(app: faust.App, live: Live) -> None:
             except BrokerError as error:
                 logger.warning("will look again: %s", error)
 
-    for loop in (tick_and_commit, checkpoint, look_around):
+    async def observe() -> None:
+        """Note where everything stands; waits for nobody, so that it tells a busy event loop from a broker that is away."""
+        while not app.should_stop:
+            await app.sleep(TICK)
+            live.health.observe(positions.standings(), now=monotonic())
+
+    for loop in (tick_and_commit, checkpoint, look_around, observe):
         app.task(loop)
 
 
