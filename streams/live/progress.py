@@ -4,7 +4,8 @@ Two rules:
 
 * **ticks**, once a second: a source that is at its end tells every model of its topic, with how long that model has had no rows;
   one that moved tells the models that got no rows from it. One that neither moves nor is at its end (a broker away, an open
-  transaction) says nothing: after 30 s of silence the engine goes on without it.
+  transaction) says nothing: after 30 s of silence the engine goes on without it. Time in which the broker said nothing is not
+  time at the end: what producers could not send meanwhile is on its way.
 * **commits**: offset X may be committed when the journal holds everything below X *and* every model has been told of X. Otherwise a
   model without rows would, after a restart at X, take the step from where it was last told to X for a gap.
 """
@@ -76,6 +77,8 @@ class SourceProgress:
         self._told = dict.fromkeys(models, start)
         #: By model: when its source was first seen at its end since it last had rows of that model.
         self._idle_since: dict[str, float] = {}
+        #: When the broker last told how the log stands.
+        self._confirmed = float("-inf")
         self._early_since: float | None = None
         #: Sends that must be there before `end`, as it is now, may be committed.
         self.acknowledgements = Acknowledgements()
@@ -120,13 +123,18 @@ class SourceProgress:
             Monotonic seconds.
         """
         at_end = standing is not None and standing.age < FRESH and self._caught_up(standing)
+        if standing is not None:
+            confirmed = now - standing.age
+            if confirmed - self._confirmed > FRESH:
+                self._idle_since.clear()
+            self._confirmed = confirmed
         due = [model for model, told in self._told.items() if at_end or told < self.end]
         self._told.update(dict.fromkeys(due, self.end))
-        return [Tick(model, self.source, self.end, self._idle_ms(model, now) if at_end else 0) for model in due]
+        return [Tick(model, self.source, self.end, self._idle_ms(model) if at_end else 0) for model in due]
 
-    def _idle_ms(self, model: str, now: float) -> int:
+    def _idle_ms(self, model: str) -> int:
         """How long nothing has come for this model: in a topic that models share, others' rows don't end its idleness."""
-        return int((now - self._idle_since.setdefault(model, now)) * 1000)
+        return round((self._confirmed - self._idle_since.setdefault(model, self._confirmed)) * 1000)
 
     def _caught_up(self, standing: Standing) -> bool:
         # The position passes transaction markers, which are no records: `end` alone would never reach the high-water mark.

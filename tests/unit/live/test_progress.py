@@ -35,6 +35,20 @@ def test_new_rows_start_the_idleness_anew() -> None:
     assert source.ticks(at(101), now=5.0) == [tick("fraud", 101, 0)]
 
 
+def test_a_source_is_idle_only_up_to_where_the_broker_has_confirmed_it() -> None:
+    source = progress()
+    source.ticks(at(100, age=0.1), now=10.0)
+    assert source.ticks(at(100, age=3.1), now=14.0) == [tick("fraud", 100, 1000)]
+
+
+def test_time_without_an_answer_of_the_broker_is_not_idle_time() -> None:
+    source = progress()
+    source.ticks(at(100), now=0.0)
+    source.ticks(at(100), now=1.0)
+    assert source.ticks(at(100), now=9.0) == [tick("fraud", 100, 0)]
+    assert source.ticks(at(100), now=10.0) == [tick("fraud", 100, 1000)]
+
+
 def test_in_a_shared_topic_others_rows_do_not_end_a_models_idleness() -> None:
     source = progress("busy", "rare")
     for second in range(5):
