@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from time import monotonic
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, ParamSpec, Protocol, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -16,6 +16,14 @@ from schemas.errors import BrokerError
 from streams.live.credentials import librdkafka
 
 __all__ = ["Bounds", "KafkaLog", "LogReader", "LogRecord"]
+
+logger = logging.getLogger(__name__)
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+#: Seconds after which a question is asked again.
+AGAIN_AFTER = 0.5
 
 
 class LogRecord(NamedTuple):
@@ -57,7 +65,8 @@ class KafkaLog:
     config : Config
         Brokers and credentials.
     patience : float
-        Seconds without an answer after which a question fails.
+        Seconds without an answer after which a question fails. Until then an error that may pass is no answer: a restore must not
+        crash because a leader is being elected.
     """
 
     def __init__(self, config: Config, *, patience: float = 20.0) -> None:
@@ -71,15 +80,26 @@ class KafkaLog:
 
     async def partitions(self, topic: str) -> Sequence[int]:
         """Return the partitions of a topic, in order."""
-        return await asyncio.to_thread(self._partitions, topic)
+        return await self._ask(self._partitions, topic)
 
     async def bounds(self, topic: str, partitions: Sequence[int]) -> Mapping[int, Bounds]:
         """Return the offsets of partitions."""
-        return await asyncio.to_thread(self._bounds, topic, partitions)
+        return await self._ask(self._bounds, topic, partitions)
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> list[LogRecord]:
         """Return the records with start <= offset < end that are still there, in order."""
-        return await asyncio.to_thread(self._read, topic, partition, start, end) if start < end else []
+        return await self._ask(self._read, topic, partition, start, end) if start < end else []
+
+    async def _ask(self, question: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        deadline = monotonic() + self._patience
+        while True:
+            try:
+                return await asyncio.to_thread(question, *args, **kwargs)
+            except BrokerError as error:
+                if monotonic() + AGAIN_AFTER >= deadline:
+                    raise
+                logger.info("will ask again: %s", error)
+            await asyncio.sleep(AGAIN_AFTER)
 
     def _consumer(self) -> Consumer:
         # What librdkafka logs comes back as errors, which are told.
