@@ -66,7 +66,8 @@ def build_app(
         # A long session without static membership is the worst choice: a restarted worker joins, and the whole group waits for the
         # dead member to expire.
         consumer_group_instance_id=f"{config.application}-{name}" if static else None,
-        broker_session_timeout=30.0 if static else 10.0,
+        # Partitions of a dead worker must find another before the engines think their sources stalled, which is after 30 s.
+        broker_session_timeout=20.0 if static else 10.0,
         broker_heartbeat_interval=3.0 if static else 2.5,
         broker_rebalance_timeout=20.0,
         broker_request_timeout=40.0,
