@@ -163,3 +163,27 @@ def test_a_journal_that_lost_what_the_checkpoint_points_at_is_read_from_its_firs
         assert "offset 10 is not there" in caplog.text
 
     run(story())
+
+
+def test_a_claim_that_falls_into_a_checkpoint_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        log = a_log()
+        frozen, other = Run(log, "frozen"), Run(log, "other")
+        await frozen.start()
+        tenure = await frozen.work(to=10)
+        look = frozen.checkpointer._look_for_claims
+
+        async def look_and_freeze(tenure: checkpoints.Tenure) -> None:
+            await look(tenure)
+            await other.start()
+            await other.work(to=20)
+            await other.save()
+
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(frozen.checkpointer, "_look_for_claims", look_and_freeze)
+            await frozen.save()  # its records lie behind the other's claim
+        assert not tenure.superseded
+        assert await frozen.start() == {0: 20}
+        assert tenure.superseded
+
+    run(story())
