@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from schemas.blocks import decode, encode
 
+from schemas.blocks import decode, encode
 from schemas.errors import FormatError
 from schemas.events import Block
 from streams.engine.lane import running_clock
