@@ -17,7 +17,7 @@ Time is the clock of the released rows. Sequence numbers are gap-free within a s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
@@ -147,11 +147,19 @@ class AlertPolicy:
             yield from self._fire(stream, episode, at, story)
 
     def clear(self, stream: Stream, at: Moment, summary: str) -> Iterator[Alert]:
-        """End a condition that `event` has raised, or an episode whose detectors are gone."""
+        """End a condition that `event` has raised."""
         episode = self._episode(stream)
         if episode.firing and episode.story is not None:
             yield from self._resolve(stream, episode, at, episode.story.model_copy(update={"summary": summary}))
             episode.rest_until = None
+
+    def forget(self, at: Moment, whose: Callable[[Stream], bool], why: str) -> Iterator[Alert]:
+        """End the episodes of streams whose detectors are gone, and drop what the cool-down held back: nobody could say "back"."""
+        for stream, episode in sorted(self._episodes.items(), key=lambda item: item[0]):
+            if whose(stream):
+                self.suppressed["cooldown"] += episode.held is not None
+                episode.held, episode.held_by = None, []
+                yield from self.clear(stream, at, f"{stream.subject}: closed, {why}")
 
     def next_due(self, clock: int) -> int | None:
         """Return the earliest clock <= `clock` at which `expire` has something to do; None when there is nothing."""

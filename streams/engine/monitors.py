@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from schemas.config import LearnReference, Model
-from schemas.events import Codes, Int64Array, Role
+from schemas.errors import InvariantError
+from schemas.events import Codes, Int32Array, Int64Array, Role
 from schemas.reference import Profile, Reference
 from streams.engine.group import Group, Observation
 from streams.engine.learner import Learner
+from streams.engine.roster import Mine, Refused, Retired, Roster
 from streams.engine.rows import PREDICTION_COLUMNS, RoleRows
 
-__all__ = ["ALL", "GroupKey", "Learnt", "Monitors", "References", "Seen", "Unreferenced"]
+__all__ = ["ALL", "Crowded", "Gone", "GroupKey", "Learnt", "Monitors", "References", "Seen", "Said", "Unreferenced"]
 
 #: References by (model, version); version "default" serves all versions that have none of their own.
 References: TypeAlias = Mapping[tuple[str, str], Reference]
@@ -60,6 +62,26 @@ class Learnt:
     reference: Reference
 
 
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A version is no longer watched: it had no rows for long, and another one needs its place."""
+
+    row: int
+    version: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Crowded:
+    """There are more versions than can be watched; from this row on it is time to say so."""
+
+    row: int
+    role: Role
+
+
+Said: TypeAlias = Seen | Unreferenced | Learnt | Gone | Crowded
+
+
 class Monitors:
     """All groups and learners of one model.
 
@@ -77,40 +99,69 @@ class Monitors:
         self._model, self._references = model, references
         self._groups: dict[GroupKey, Group | Learner | None] = {}
         self._learnt: dict[GroupKey, Reference] = {}
-        self._segments: dict[tuple[str, str, str], set[str]] = {}  # values taken, by (version, role, field)
+        self._segments: dict[tuple[str, Role, str], set[str]] = {}  # values taken, by (version, role, field)
+        self._rosters: dict[Role, Roster] = {}
         self.faults: Counter[tuple[str, str]] = Counter()
         self.unmonitored: Counter[str] = Counter()
         if state is not None:
             self._restore(state)
 
-    def process(self, rows: RoleRows) -> Iterator[Seen | Unreferenced | Learnt]:
-        """Show the rows of one role to every group that they belong to."""
+    def process(self, rows: RoleRows, clocks: Int64Array) -> Iterator[Said]:
+        """Show the rows of one role to every group that they belong to.
+
+        Parameters
+        ----------
+        rows : RoleRows
+            The rows of one release that carry the role.
+        clocks : int64 (len(rows),)
+            Clock of each row, ms; never decreases.
+        """
         times = rows.times()
-        versions = rows.versions()
-        for code, version in enumerate(versions.values):
-            columns = None if len(versions.values) == 1 else np.flatnonzero(versions.codes == code)
-            if columns is not None and not len(columns):
-                continue
-            yield from self._show(GroupKey(version, ALL, rows.role), rows, columns, times)
-            for index, field in enumerate(self._model.segments):
-                yield from self._show_segments(version, field, rows, rows.segment(index), columns, times)
+        for step in self._roster(rows.role).take(rows.versions(), clocks):
+            match step:
+                case Mine(version, columns):
+                    yield from self._show(GroupKey(version, ALL, rows.role), rows, columns, times)
+                    for index, field in enumerate(self._model.segments):
+                        yield from self._show_segments(version, field, rows, rows.segment(index), columns, times)
+                case Retired(version, column):
+                    self._forget(version, rows.role)
+                    yield Gone(int(rows.at[column]), version, rows.role)
+                case Refused(refused, told):
+                    self.unmonitored["version_cap"] += refused
+                    yield from (Crowded(int(rows.at[column]), rows.role) for column in told)
+
+    def _roster(self, role: Role) -> Roster:
+        return self._rosters.setdefault(role, Roster(self._model.references))
+
+    def _forget(self, version: str, role: Role) -> None:
+        for key in [key for key in self._groups if (key.version, key.role) == (version, role)]:
+            del self._groups[key]
+            self._learnt.pop(key, None)
+        for taken in [taken for taken in self._segments if taken[:2] == (version, role)]:
+            del self._segments[taken]
 
     def _show_segments(
         self, version: str, field: str, rows: RoleRows, values: Codes, columns: Int64Array | None, times: Int64Array
-    ) -> Iterator[Seen | Unreferenced | Learnt]:
+    ) -> Iterator[Said]:
         codes = values.codes if columns is None else values.codes[columns]
         taken = self._segments.setdefault((version, rows.role, field), set())
-        for code in _by_first_appearance(codes):
+        watched = self._with_a_place(field, taken, codes, values.values)
+        for code, segment in watched.items():
             mine = np.flatnonzero(codes == code) if columns is None else columns[codes == code]
-            segment = f"{field}={values.values[code]}"
-            if segment not in taken:
-                if len(taken) >= self._model.max_segments:
-                    self.unmonitored["segment_cap"] += len(mine)
-                    continue
-                taken.add(segment)
             yield from self._show(GroupKey(version, segment, rows.role), rows, mine, times)
+        self.unmonitored["segment_cap"] += int((codes >= 0).sum() - np.isin(codes, list(watched)).sum())
 
-    def _show(self, key: GroupKey, rows: RoleRows, columns: Int64Array | None, times: Int64Array) -> Iterator[Seen | Unreferenced | Learnt]:
+    def _with_a_place(self, field: str, taken: set[str], codes: Int32Array, values: Sequence[str]) -> dict[int, str]:
+        """Segments of a batch that are watched, by code; new ones take places in the order in which they appear."""
+        watched = {}
+        for code in _by_first_appearance(codes):
+            segment = f"{field}={values[code]}"
+            if segment in taken or len(taken) < self._model.max_segments:
+                taken.add(segment)
+                watched[code] = segment
+        return watched
+
+    def _show(self, key: GroupKey, rows: RoleRows, columns: Int64Array | None, times: Int64Array) -> Iterator[Said]:
         if key not in self._groups:
             first = int(rows.at[0 if columns is None else columns[0]])
             self._groups[key] = watcher = self._watcher(key)
@@ -214,6 +265,7 @@ class Monitors:
         return {
             "groups": groups,
             "segments": [[*k, sorted(v)] for k, v in sorted(self._segments.items())],
+            "rosters": {role: roster.state() for role, roster in sorted(self._rosters.items())},
             "faults": [[*k, n] for k, n in sorted(self.faults.items())],
             "unmonitored": dict(self.unmonitored),
         }
@@ -230,19 +282,20 @@ class Monitors:
             if saved["is"] == "group":
                 reference = self._learnt.get(key) or self._reference(version)
                 if reference is None:
-                    raise KeyError(key)
+                    raise InvariantError(f"snapshot of model {self._model.name!r}: found a group of {key}, expected its reference too")
                 profiles = reference.profiles if key in self._learnt or segment == ALL else reference.segments[segment]
                 self._groups[key] = self._group(key, profiles, reference, saved["state"])
             elif saved["is"] == "learner":
                 self._groups[key] = Learner(self._rows_to_learn(version) or LEARN_BY_DEFAULT, saved["state"])
             else:
                 self._groups[key] = None
+        self._rosters = {role: Roster(self._model.references, saved) for role, saved in state["rosters"].items()}
         self._segments = {(version, role, field): set(values) for version, role, field, values in state["segments"]}
         self.faults.update({(subject, reason): n for subject, reason, n in state["faults"]})
         self.unmonitored.update(state["unmonitored"])
 
 
-def _by_first_appearance(codes: np.ndarray[Any, Any]) -> list[int]:
+def _by_first_appearance(codes: Int32Array) -> list[int]:
     """Distinct codes that are not -1, in order of first appearance: which segments are taken must not depend on batches."""
     found, first = np.unique(codes, return_index=True)
     return [int(found[i]) for i in np.argsort(first) if found[i] >= 0]

@@ -16,9 +16,10 @@ from schemas.config import Config, Model
 from schemas.events import Fault, Int64Array, Message, Position, Role
 from streams.engine.alerting import AlertPolicy, Moment, Stream
 from streams.engine.feed import FEED, INSTANT_MS, Clear, Feed, Raise, feed_stream
-from streams.engine.monitors import ALL, GroupKey, Learnt, Monitors, References, Seen, Unreferenced
+from streams.engine.monitors import ALL, Crowded, Gone, GroupKey, Learnt, Monitors, References, Seen, Unreferenced
 from streams.engine.release import Release
-from streams.engine.rows import position_at, rows_of, time_at
+from streams.engine.roster import MOST_VERSIONS, REMINDED_AFTER_MS, RETIRED_AFTER_MS
+from streams.engine.rows import PREDICTION_COLUMNS, position_at, rows_of, time_at
 from streams.engine.sequencer import Sequencer
 from streams.engine.stats import ActiveAlert, ModelStats, SourceStats
 from streams.engine.story import Story
@@ -26,7 +27,7 @@ from streams.engine.story import Story
 __all__ = ["Pipeline"]
 
 ROLES: tuple[Role, ...] = ("features", "predictions", "labels")
-Told: TypeAlias = Raise | Clear | Seen
+Told: TypeAlias = Raise | Clear | Seen | Gone
 
 
 class Pipeline:
@@ -77,7 +78,8 @@ class Pipeline:
 
     def _apply(self, release: Release) -> Iterator[Alert]:
         clocks = np.maximum.accumulate(np.maximum(release.clocks, self._last.clock))
-        told: list[Told] = [*self._of_reset(), *self._feed.released(release, clocks), *self._of_monitors(release)]
+        yield from self._begin_anew(_moment(release, clocks, 0))
+        told: list[Told] = [*self._feed.released(release, clocks), *self._of_monitors(release, clocks)]
         told.sort(key=_in_order)
         self._count(release)
         done = 0
@@ -102,6 +104,10 @@ class Pipeline:
                 yield from self._policy.event(what.stream, at, story, lasting_ms=what.lasting_ms)
             case Clear():
                 yield from self._policy.clear(what.stream, at, what.summary)
+            case Gone():
+                days = RETIRED_AFTER_MS // 86_400_000
+                why = f"version {what.version!r} has had no {what.role} for {days} days, and another version takes its place"
+                yield from self._policy.forget(at, lambda stream: _is_of(stream, what), why)
             case Seen():
                 yield from self._observed(what, at)
 
@@ -117,32 +123,32 @@ class Pipeline:
             said = f"{seen.subject}: like the reference again since about {iso(seen.story.started_ms)[:16].replace('T', ' ')}"
             yield from self._policy.back(stream, at, seen.detector, seen.story.model_copy(update={"summary": said}))
 
-    def _of_monitors(self, release: Release) -> Iterator[Told]:
+    def _of_monitors(self, release: Release, clocks: Int64Array) -> Iterator[Told]:
         for role in ROLES[:2]:
             rows = rows_of(release, role)
             if rows is None:
                 continue
-            for told in self._monitors.process(rows):
+            for told in self._monitors.process(rows, clocks[rows.at]):
                 match told:
-                    case Seen():
+                    case Seen() | Gone():
                         yield told
+                    case Crowded():
+                        yield _of_crowded(told)
                     case Unreferenced(key=key) if key.segment == ALL:
                         yield _of_unreferenced(told)
                     case Learnt(row, key, reference) if key.segment == ALL:
                         said = f"{role}: watching begins; the reference was learnt from {reference.origin} ({reference.content_hash})"
                         yield Clear(row, _reference_stream(key), said)
 
-    def _of_reset(self) -> Iterator[Told]:
+    def _begin_anew(self, at: Moment) -> Iterator[Alert]:
+        """At the first row after a change of the configuration or a reference: say that the detectors know nothing any more."""
         if not self._reset:
             return
         self._reset = False
-        for stream, _ in self._policy.firing():
-            if stream.version != FEED:
-                yield Clear(
-                    0, stream, f"{stream.subject}: closed, its detectors begin anew after a change of the configuration or the reference"
-                )
+        why = "its detectors begin anew after a change of the configuration or the reference"
+        yield from self._policy.forget(at, lambda stream: stream.version != FEED, why)
         said = f"{self._model.name}: the configuration or a reference has changed; all detectors begin anew"
-        yield Raise(0, feed_stream("state"), "monitoring", "info", said, lasting_ms=INSTANT_MS)
+        yield from self._tell(Raise(0, feed_stream("state"), "monitoring", "info", said, lasting_ms=INSTANT_MS), at)
 
     def _count(self, release: Release) -> None:
         for piece in release.pieces:
@@ -199,8 +205,23 @@ def _in_order(what: Told) -> tuple[Any, ...]:
             return (what.row, 0, *what.stream)
         case Raise():
             return (what.row, 1, *what.stream)
+        case Gone():
+            return (what.row, 0, what.version, what.role)
         case Seen(observation=seen):
             return (what.row, 2, *what.key, seen.subject, not seen.decides, seen.detector)
+
+
+def _is_of(stream: Stream, gone: Gone) -> bool:
+    of_predictions = stream.subject in (*PREDICTION_COLUMNS, "reference of predictions")
+    return stream.version == gone.version and of_predictions == (gone.role == "predictions")
+
+
+def _of_crowded(told: Crowded) -> Raise:
+    said = (
+        f"{told.role}: more than {MOST_VERSIONS} model versions that the configuration does not name; rows of further ones are NOT watched"
+        " (does the version field hold something else?)"
+    )
+    return Raise(told.row, feed_stream(f"versions of {told.role}"), "monitoring", "warning", said, lasting_ms=REMINDED_AFTER_MS)
 
 
 def _of_unreferenced(told: Unreferenced) -> Raise:

@@ -48,7 +48,8 @@ class ModelStats:
     faults : dict
         Values masked, by (subject, reason).
     unmonitored : dict
-        Rows that no monitor watched, by reason (``learning``, ``segment_cap``).
+        Rows that no monitor watched, by reason: ``learning``, ``no_reference``, ``version_cap`` and ``segment_cap`` (more versions or
+        segments than are watched; the latter's rows are still watched in *all*).
     alerts : dict
         Alerts emitted, by (kind, severity, state).
     suppressed : dict

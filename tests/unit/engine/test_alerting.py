@@ -116,6 +116,18 @@ def test_a_change_that_went_back_within_the_cool_down_is_suppressed_and_counted(
     assert (p.next_due(10**12), dict(p.suppressed)) == (None, {"cooldown": 1})
 
 
+def test_when_its_detectors_are_gone_an_episode_ends_and_a_held_change_never_fires():
+    p = policy()
+    list(p.change(AMOUNT, at(1000), "esr", story(100, 80)))
+    list(p.back(AMOUNT, at(2000), "esr", story(200, 150)))
+    list(p.change(AMOUNT, at(3000), "esr", story(300, 280)))  # held by the cool-down
+    other = AMOUNT._replace(version="4")
+    list(p.change(other, at(3000), "esr", story(300, 280)))
+    assert states(list(p.forget(at(4000), lambda stream: True, "its detectors begin anew"))) == ["resolved/warning"]
+    assert p.next_due(10 * COOLDOWN) is None
+    assert p.firing() == []
+
+
 def test_an_event_that_lasts_ends_by_itself():
     p = policy()
     assert states(list(p.event(AMOUNT, at(1000), story(0, 0), lasting_ms=500))) == ["firing/warning"]

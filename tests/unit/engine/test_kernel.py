@@ -128,8 +128,8 @@ def test_a_changed_configuration_keeps_numbers_closes_episodes_and_begins_anew()
     assert told(changed.process([rows(10, first=990)])) == []  # all seen before: nothing new, nothing said
     assert told(changed.process([rows(10, first=1000)])) == [
         "resolved feature_drift warning fraud/1/all/x #2 @1000",
-        "firing monitoring info fraud/1/all/reference of features #3 @1000",
         "firing monitoring info fraud/feed/all/state #1 @1000",
+        "firing monitoring info fraud/1/all/reference of features #3 @1000",
     ]
     assert changed.stats().models[0].duplicates == 10
 
