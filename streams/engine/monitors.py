@@ -171,7 +171,8 @@ class Monitors:
         if isinstance(watcher, Learner):
             every = np.arange(len(rows)) if columns is None else columns
             mine, columns = every[: watcher.needs], every[watcher.needs :]
-            watcher.take(rows, mine, times[mine])
+            if refused := watcher.take(rows, mine, times[mine]):
+                self.unmonitored["subject_cap"] += refused
             self.unmonitored["learning"] += len(mine)
             if watcher.needs:
                 return

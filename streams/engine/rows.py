@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from schemas.events import Codes, FloatArray, Int32Array, Int64Array, Position, Role
-from streams.engine.release import Piece, Release
+from streams.engine.release import BoolArray, Piece, Release
 
 __all__ = ["RoleRows", "position_at", "rows_of", "time_at"]
 
@@ -90,6 +90,26 @@ class RoleRows:
         """Value of the model's segment field number `index`."""
         return self._joined([_cut(p.block.segments[index], p) for p in self.pieces])
 
+    def occurring(self, columns: Int64Array) -> dict[str, tuple[int, int]]:
+        """By name of each column that has a value in one of these rows: the first such row, and how many there are.
+
+        Works piece by piece: where names are many, a matrix of all columns and rows would be mostly holes, and huge.
+        """
+        wanted = np.zeros(len(self), np.bool_)
+        wanted[columns] = True
+        released = np.arange(len(self)) if self.order is None else np.argsort(self.order)  # released row of each concatenated one
+        found: dict[str, tuple[int, int]] = {}
+        start = 0
+        for piece in self.pieces:
+            at = released[start : start + len(piece)]
+            start += len(piece)
+            for name, present in _presence(piece):
+                mine = at[present & wanted[at]]
+                if self._mine(name) and len(mine):
+                    first, n = found.get(name, (len(self), 0))
+                    found[name] = min(first, int(mine.min())), n + len(mine)
+        return found
+
     def absent(self, subjects: Sequence[str], columns: Int64Array | None) -> Iterator[tuple[str, int]]:
         """Yield (subject, rows) where whole blocks lack a subject: no row of theirs has it, so they hold no fault for it either."""
         lacking = [
@@ -162,6 +182,13 @@ def _locate(release: Release, row: int) -> tuple[Piece, int]:
 
 def _cut(codes: Codes, piece: Piece) -> Codes:
     return Codes(codes.values, codes.codes[piece.lo : piece.hi])
+
+
+def _presence(piece: Piece) -> Iterator[tuple[str, BoolArray]]:
+    """Which rows of a piece have a value, by column."""
+    block, rows = piece.block, slice(piece.lo, piece.hi)
+    yield from zip(block.number_names, np.isfinite(block.numbers[:, rows]), strict=True)
+    yield from ((name, codes.codes[rows] >= 0) for name, codes in zip(block.category_names, block.categories, strict=True))
 
 
 def _piece_category(piece: Piece, name: str) -> Codes:

@@ -49,7 +49,8 @@ class ModelStats:
         Values masked, by (subject, reason).
     unmonitored : dict
         Rows that no monitor watched, by reason: ``learning``, ``no_reference``, ``version_cap`` and ``segment_cap`` (more versions or
-        segments than are watched; the latter's rows are still watched in *all*).
+        segments than are watched; the latter's rows are still watched in *all*). ``subject_cap`` counts values of subjects beyond
+        those that are learnt, not rows.
     alerts : dict
         Alerts emitted, by (kind, severity, state).
     suppressed : dict
