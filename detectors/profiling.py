@@ -25,7 +25,7 @@ from detectors.scores import inflation, scores
 from schemas.events import Codes, Int32Array, Int64Array
 from schemas.reference import CategoricalProfile, NumericProfile, Profile, Reference, Tolerance
 
-__all__ = ["build_reference", "profile_categories", "profile_numbers", "vocabulary_index"]
+__all__ = ["Moments", "build_reference", "moments", "profile_categories", "profile_numbers", "vocabulary_index"]
 
 #: Values listed in a vocabulary, at most; and how often one must have been seen to be listed.
 MOST_VALUES, LEAST_SEEN = 64, 2
@@ -149,7 +149,7 @@ def _profiles(columns: Mapping[str, FloatArray | Codes], rows: Int64Array | None
 def _numbers(values: FloatArray) -> NumericProfile:
     present = np.sort(values[np.isfinite(values)]) + 0.0
     fine = fine_histogram(present)
-    found = _moments(present)
+    found = moments(present)
     profile = NumericProfile(
         n=len(values),
         missing=len(values) - len(present),
@@ -166,24 +166,37 @@ def _numbers(values: FloatArray) -> NumericProfile:
     return profile.model_copy(update={"inflation": _inflations(profile, values)})
 
 
-class _Moments(NamedTuple):
+class Moments(NamedTuple):
+    """Where numbers lie and how far they spread; `spread` is the interquartile range / 1.349."""
+
     mean: float
     sd: float
     median: float
     spread: float
 
 
-def _moments(present: FloatArray) -> _Moments:
-    """Mean and spread of sorted values, computed at a power-of-two scale and about the median, so that nothing overflows or cancels."""
+def moments(present: FloatArray) -> Moments:
+    """Mean and spread of values, computed at a power-of-two scale and about the median, so that nothing overflows or cancels.
+
+    Parameters
+    ----------
+    present : float64 (n,)
+        Finite values, in increasing order; all is 0 when there are none.
+
+    Examples
+    --------
+    >>> moments(np.array([1.5e308, 1.7e308])).mean
+    1.6e+308
+    """
     if not len(present):
-        return _Moments(0.0, 0.0, 0.0, 0.0)
+        return Moments(0.0, 0.0, 0.0, 0.0)
     exponent = int(np.frexp(max(-present[0], present[-1]))[1])
     scaled = np.ldexp(present, -exponent)  # in [-1, 1]
     low, median, high = (float(q) for q in np.quantile(scaled, (0.25, 0.5, 0.75)))
     apart = scaled - median
     found = (median + float(apart.mean()), float(apart.std()), median, (high - low) / _IQR_OF_NORMAL)
     largest = 1.0 - 2.0**-53
-    return _Moments(*(math.ldexp(min(max(x, -largest), largest), exponent) for x in found))
+    return Moments(*(math.ldexp(min(max(x, -largest), largest), exponent) for x in found))
 
 
 def _categories(codes: NDArray[np.integer], values: Sequence[str]) -> CategoricalProfile:

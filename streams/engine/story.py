@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
+from math import isnan
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from detectors.profiling import moments
 from schemas.alerts import Effect, Evidence, Kind, Severity, iso
 from schemas.events import FloatArray
 from schemas.reference import CategoricalProfile, NumericProfile, Profile
 
 __all__ = ["Story", "effect_of", "kind_of_change", "rounded", "summarise"]
+
+
+_LARGEST = 1.79769e308
 
 
 class Story(BaseModel):
@@ -33,14 +37,14 @@ class Story(BaseModel):
 
 
 def rounded(x: float) -> float:
-    """Round to 6 significant digits: what is published must not depend on the shape of a batch.
+    """Round to 6 significant digits: what is published must not depend on the shape of a batch. It is finite, as JSON has no infinity.
 
     Examples
     --------
-    >>> rounded(0.123456789), rounded(1234567.8)
-    (0.123457, 1234570.0)
+    >>> rounded(0.123456789), rounded(1234567.8), rounded(float("inf"))
+    (0.123457, 1234570.0, 1.79769e+308)
     """
-    return float(f"{x:.6g}") if isfinite(x) else 0.0
+    return 0.0 if isnan(x) else float(f"{min(max(x, -_LARGEST), _LARGEST):.6g}")
 
 
 def kind_of_change(subject: str, cause: str) -> Kind:
@@ -70,23 +74,24 @@ def effect_of(profile: Profile, window: FloatArray, cause: str) -> Effect | None
             measure="missing share", reference=rounded(profile.missing / max(profile.n, 1)), current=rounded(1 - len(present) / len(window))
         )
     if isinstance(profile, CategoricalProfile):
-        return _category_effect(profile, present)
+        return _category_effect(profile, present, cause)
     return _number_effect(profile, present, cause)
 
 
 def _number_effect(profile: NumericProfile, present: FloatArray, cause: str) -> Effect:
-    measure, reference, current = "mean", profile.mean, float(present.mean())
+    now = moments(np.sort(present))
+    measure, reference, current = "mean", profile.mean, now.mean
     if cause.startswith("spread") and len(present) > 1:
-        measure, reference, current = "sd", profile.sd, float(present.std())
+        measure, reference, current = "sd", profile.sd, now.sd
     in_sd = rounded((current - reference) / profile.sd) if profile.sd > 0 else None
     return Effect(measure=measure, reference=rounded(reference), current=rounded(current), in_reference_sd=in_sd)
 
 
-def _category_effect(profile: CategoricalProfile, present: FloatArray) -> Effect:
+def _category_effect(profile: CategoricalProfile, present: FloatArray, cause: str) -> Effect:
     k = len(profile.vocabulary)
     now = np.bincount(present.astype(np.int64), minlength=k + 1)[: k + 1] / len(present)
     then = np.append(np.array(profile.counts[:k], float), 0.0) / max(sum(profile.counts[:k]), 1)
-    most = int(np.abs(now - then).argmax())
+    most = k if cause == "unseen values" else int(np.abs(now - then).argmax())  # in few rows a known share moves more by chance
     name = f"share of {profile.vocabulary[most]!r}" if most < k else "share of unseen values"
     return Effect(measure=name, reference=rounded(float(then[most])), current=rounded(float(now[most])))
 
