@@ -18,12 +18,17 @@ from typing import Any
 
 from schemas.alerts import Alert
 from schemas.config import Config
+from schemas.errors import FormatError
 from schemas.events import Message
 from streams.engine.monitors import References
 from streams.engine.pipeline import Pipeline
 from streams.engine.stats import EngineStats
 
 __all__ = ["Engine"]
+
+#: Changes when the order, the feed or the episodes are stored in another shape: such a state can't be read by another release.
+#: What monitors store has a number of its own (`streams.engine.pipeline.MONITORS_FORMAT`), and merely begins anew.
+STATE_FORMAT = 1
 
 
 class Engine:
@@ -38,6 +43,11 @@ class Engine:
     state : mapping, optional
         What `snapshot` returned; the new engine goes on from there. Models that the configuration no longer has are dropped.
 
+    Raises
+    ------
+    FormatError
+        The state was made by a release that stores it in another shape.
+
     Examples
     --------
     >>> from schemas.config import Config
@@ -51,6 +61,8 @@ class Engine:
     def __init__(self, config: Config, references: References, *, state: Mapping[str, Any] | None = None) -> None:
         self._config, self._references = config, references
         self._models = {model.name: model for model in config.models}
+        if state is not None and state.get("format") != STATE_FORMAT:
+            raise FormatError(f"an engine state of format {state.get('format')}; this version of driftsonde reads format {STATE_FORMAT}")
         saved = {} if state is None else state["models"]
         self._pipelines = {
             name: Pipeline(config, self._models[name], references, saved[name]) for name in sorted(saved) if name in self._models
@@ -76,7 +88,7 @@ class Engine:
 
     def snapshot(self) -> dict[str, Any]:
         """Everything needed to go on from here: nested dict of JSON values, bytes and numpy arrays (`schemas.snapshot` packs it)."""
-        return {"models": {name: pipeline.state() for name, pipeline in self._pipelines.items()}}
+        return {"format": STATE_FORMAT, "models": {name: pipeline.state() for name, pipeline in self._pipelines.items()}}
 
     def stats(self) -> EngineStats:
         """Counters of every model seen so far."""

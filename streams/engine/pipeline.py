@@ -26,6 +26,8 @@ from streams.engine.story import Story
 
 __all__ = ["Pipeline"]
 
+#: Changes when groups, learners or detectors store themselves in another shape: then they begin anew, as with another configuration.
+MONITORS_FORMAT = 1
 ROLES: tuple[Role, ...] = ("features", "predictions", "labels")
 Told: TypeAlias = Raise | Clear | Seen | Gone
 
@@ -42,13 +44,15 @@ class Pipeline:
     references : mapping
         References that were loaded from files.
     state : mapping, optional
-        What `state` returned. When the model's configuration or references have changed since, the cursors, the rows held back
-        and the alert numbers are kept, all detectors start anew, and a ``monitoring`` event says so.
+        What `state` returned. When the model's configuration, its references or the shape of the monitors' state have changed
+        since, the cursors, the rows held back and the alert numbers are kept, all detectors start anew, and a ``monitoring``
+        event says so.
     """
 
     def __init__(self, config: Config, model: Model, references: References, state: Mapping[str, Any] | None = None) -> None:
         self._model = model
-        self._identity = [model.config_hash, *sorted(r.content_hash for (name, _), r in references.items() if name == model.name)]
+        hashes = sorted(r.content_hash for (name, _), r in references.items() if name == model.name)
+        self._identity = [f"monitors {MONITORS_FORMAT}", model.config_hash, *hashes]
         options = config.engine
         saved: Mapping[str, Any] = state or {}
         same = saved.get("identity") == self._identity
@@ -68,13 +72,17 @@ class Pipeline:
     def process(self, messages: Sequence[Message]) -> list[Alert]:
         """Take messages of this model, in journal order; return the alerts they lead to."""
         for message in messages:
-            self._feed.hear(message, self._sequencer.push(message))
+            self._feed.hear(message, self._sequencer.push(message), self._sequencer.counts.released)
         alerts: list[Alert] = []
         if (release := self._sequencer.release()) is not None:
+            alerts += self._tell_silence(release.first_row)
             alerts += self._apply(release)
-        if (silent := self._feed.silent(self._last.time)) is not None:
-            alerts += self._tell(silent, self._last)
+        alerts += self._tell_silence(self._sequencer.counts.released)
         return alerts
+
+    def _tell_silence(self, gone: int) -> Iterator[Alert]:
+        if (silent := self._feed.silent(gone, self._last.time)) is not None:
+            yield from self._tell(silent, self._last)
 
     def _apply(self, release: Release) -> Iterator[Alert]:
         clocks = np.maximum.accumulate(np.maximum(release.clocks, self._last.clock))
@@ -147,7 +155,7 @@ class Pipeline:
         self._reset = False
         why = "its detectors begin anew after a change of the configuration or the reference"
         yield from self._policy.forget(at, lambda stream: stream.version != FEED, why)
-        said = f"{self._model.name}: the configuration or a reference has changed; all detectors begin anew"
+        said = f"{self._model.name}: the configuration, a reference or driftsonde itself has changed; all detectors begin anew"
         yield from self._tell(Raise(0, feed_stream("state"), "monitoring", "info", said, lasting_ms=INSTANT_MS), at)
 
     def _count(self, release: Release) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from schemas.config import Config
+from schemas.errors import FormatError
 from schemas.events import Announcement, Block, Fault, Faults, Source
 from streams.engine import Engine
 from tests.worlds import START, block_of, told
@@ -132,6 +134,17 @@ def test_a_changed_configuration_keeps_numbers_closes_episodes_and_begins_anew()
         "firing monitoring info fraud/1/all/reference of features #3 @1000",
     ]
     assert changed.stats().models[0].duplicates == 10
+
+
+def test_a_state_of_another_release_is_refused_or_its_detectors_begin_anew():
+    engine, _ = engine_with(config(), rows(600))
+    with pytest.raises(FormatError, match="an engine state of format 99; this version of driftsonde reads format 1"):
+        Engine(config(), {}, state={**engine.snapshot(), "format": 99})
+    state = engine.snapshot()
+    state["models"]["fraud"]["identity"][0] = "monitors 0"
+    del state["models"]["fraud"]["monitors"]  # of whatever shape it was
+    said = told(Engine(config(), {}, state=state).process([rows(10, first=600)]))
+    assert "firing monitoring info fraud/feed/all/state #1 @600" in said
 
 
 def test_models_do_not_touch_each_other():
