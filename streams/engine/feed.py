@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from schemas.alerts import Kind, Severity, iso
-from schemas.events import Int64Array, Message, Source
+from schemas.events import Int64Array, Message, Source, Tick
 from streams.engine.alerting import Stream
 from streams.engine.release import Release
+from streams.engine.rows import time_at
 from streams.engine.sequencer import Fact, Gap, Resumed, Stalled
 from streams.engine.silence import SilenceChange, SilenceWatch
 
@@ -68,23 +69,36 @@ class Feed:
     def __init__(self, silence_ms: int, state: Mapping[str, Any] | None = None) -> None:
         self._silence = SilenceWatch(silence_ms, None if state is None else state["silence"])
         self._facts: list[Fact] = []
+        self._silent_after: set[int] = set()  # rows gone when all sources were silent; empty between batches
         if state is not None:
             self._facts = [_FACTS[kind](**{**fields, "source": Source(*fields["source"])}) for kind, fields in state["facts"]]
 
-    def hear(self, message: Message, facts: list[Fact]) -> None:
-        """Note a message, and what the sequencer says of it."""
+    def hear(self, message: Message, facts: list[Fact], gone: int) -> None:
+        """Note a message, what the sequencer says of it, and how many rows of the model had gone by then."""
         self._silence.hear(message)
         self._facts += facts
+        if gone and isinstance(message, Tick) and self._silence.all_silent():
+            self._silent_after.add(gone)
 
-    def silent(self, last_ms: int) -> Raise | None:
-        """The alert that all sources are silent, when they are (known only live, by ticks)."""
-        if not self._silence.all_silent():
+    def silent(self, gone: int, last_ms: int) -> Raise | None:
+        """The alert that all sources fell silent after `gone` rows, the last one of time `last_ms`, if they did.
+
+        Known only live, by ticks. To be asked for in front of a release, and behind it.
+        """
+        if gone not in self._silent_after:
             return None
-        return Raise(0, feed_stream(ALL_SOURCES), "silence", "warning", f"{ALL_SOURCES}: nothing since {iso(last_ms)}", last_ms)
+        self._silent_after.remove(gone)
+        return _of_all_silent(0, last_ms)
 
     def released(self, release: Release, clocks: Int64Array) -> Iterator[Raise | Clear]:
         """Yield what there is to say at the rows of a release."""
-        yield Clear(0, feed_stream(ALL_SOURCES), f"{ALL_SOURCES}: heard again")
+        yield Clear(0, feed_stream(ALL_SOURCES), _HEARD_AGAIN)
+        end = release.first_row + release.n
+        for gone in sorted(gone for gone in self._silent_after if gone < end):
+            self._silent_after.remove(gone)
+            after = gone - release.first_row
+            yield _of_all_silent(after - 1, time_at(release, after - 1))
+            yield Clear(after, feed_stream(ALL_SOURCES), _HEARD_AGAIN)
         waiting = []
         for fact in self._facts:
             row = _row_of(release, fact)
@@ -102,7 +116,12 @@ class Feed:
         return {"silence": self._silence.state(), "facts": facts}
 
 
+_HEARD_AGAIN = f"{ALL_SOURCES}: heard again"
 _FACTS: dict[str, type[Gap] | type[Stalled] | type[Resumed]] = {kind.__name__: kind for kind in (Gap, Stalled, Resumed)}
+
+
+def _of_all_silent(row: int, since_ms: int) -> Raise:
+    return Raise(row, feed_stream(ALL_SOURCES), "silence", "warning", f"{ALL_SOURCES}: nothing since {iso(since_ms)}", since_ms)
 
 
 def _of_fact(fact: Fact, row: int) -> Raise | Clear:

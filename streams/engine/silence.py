@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from schemas.events import Int64Array, Message, Source, Tick
+from schemas.events import Block, Int64Array, Message, Source, Tick
 from streams.engine.release import Release
 
 __all__ = ["SilenceChange", "SilenceWatch"]
@@ -59,21 +59,24 @@ class SilenceWatch:
     def __init__(self, limit_ms: int, state: Mapping[str, Any] | None = None) -> None:
         self._limit = limit_ms
         self._heard: dict[Source, _Heard] = {}
-        self._idle: dict[Source, int] = {}
+        self._idle: dict[Source, int] = {}  # ms that a source has been at its end; those that have sent rows
         if state is not None:
             self._heard = {Source(*s): _Heard(**h) for s, h in state["heard"]}
             self._idle = {Source(*s): idle for s, idle in state["idle"]}
 
     def hear(self, message: Message) -> None:
         """Note what ticks say about sources that are at their end."""
-        if isinstance(message, Tick):
-            self._idle[message.source] = message.idle_ms
-        elif hasattr(message, "source"):
-            self._idle[message.source] = 0
+        match message:
+            case Block():
+                self._idle[message.source] = 0
+            case Tick() if message.source in self._idle:
+                self._idle[message.source] = message.idle_ms
+            case _:
+                pass
 
     def all_silent(self) -> bool:
-        """Whether every source that has been heard of has been at its end for longer than the limit, by wall clock."""
-        return bool(self._heard) and all(self._idle.get(s, 0) >= self._limit for s in self._heard)
+        """Whether every source that has sent rows has been at its end for longer than the limit, by wall clock."""
+        return bool(self._idle) and all(idle >= self._limit for idle in self._idle.values())
 
     def released(self, release: Release, clocks: Int64Array) -> Iterator[SilenceChange]:
         """Yield which sources went silent or were heard again in a release, by row."""
