@@ -13,8 +13,9 @@ import numpy as np
 
 from schemas.alerts import Alert, iso
 from schemas.config import Config, Model
-from schemas.events import Fault, Int64Array, Message, Position, Role
+from schemas.events import Int64Array, Message, Position, Role
 from streams.engine.alerting import AlertPolicy, Moment, Stream
+from streams.engine.faults import FaultCounts
 from streams.engine.feed import FEED, INSTANT_MS, Clear, Feed, Raise, feed_stream
 from streams.engine.monitors import ALL, Crowded, Gone, GroupKey, Learnt, Monitors, References, Seen, Unreferenced
 from streams.engine.release import Release
@@ -65,6 +66,7 @@ class Pipeline:
         self._feed = Feed(options.silence, saved.get("feed"))
         self._policy = AlertPolicy(model, application=config.application, cooldown_ms=config.alerts.cooldown, state=saved.get("policy"))
         self._monitors = Monitors(model, references, saved["monitors"] if same else None)
+        self._faults = FaultCounts(saved.get("faults"))
         self._rows: Counter[Role] = Counter(saved.get("rows", {}))
         clock, time, position = saved.get("last", (0, 0, ("", 0, 0)))
         self._last = Moment(clock, time, Position(*position))
@@ -160,12 +162,9 @@ class Pipeline:
 
     def _count(self, release: Release) -> None:
         for piece in release.pieces:
-            block, faults = piece.block, piece.block.faults
-            for role in block.roles:
-                self._rows[role] += piece.hi - piece.lo
-            inside = (faults.row >= piece.lo) & (faults.row < piece.hi)
-            for column, reason in zip(faults.column[inside].tolist(), faults.reason[inside].tolist(), strict=True):
-                self._monitors.faults[faults.subjects[column], Fault(reason).name.lower()] += 1
+            for role in piece.block.roles:
+                self._rows[role] += len(piece)
+        self._faults.take(release)
 
     def stats(self) -> ModelStats:
         """Counters as they stand."""
@@ -183,7 +182,7 @@ class Pipeline:
             subjects=self._monitors.subjects(),
             drifted=sum(story.kind in ("feature_drift", "prediction_drift", "data_quality") for _, story in firing),
             sources=tuple(SourceStats(*p.source, p.cursor, p.clock, p.held, p.rows, p.idle, p.stalled) for p in self._sequencer.progress()),
-            faults=dict(self._monitors.faults),
+            faults=dict(self._faults.counts + self._monitors.faults),
             unmonitored=dict(self._monitors.unmonitored),
             alerts=dict(self._policy.sent),
             suppressed=dict(self._policy.suppressed),
@@ -201,6 +200,7 @@ class Pipeline:
             "feed": self._feed.state(),
             "policy": self._policy.state(),
             "monitors": self._monitors.state(),
+            "faults": self._faults.state(),
             "rows": dict(self._rows),
             "last": [self._last.clock, self._last.time, list(self._last.position)],
         }
