@@ -97,21 +97,24 @@ def _references(model: Model, sequencer: Sequencer, origin: str) -> Iterator[Ref
 
 def _of_role(model: Model, rows: RoleRows, origin: str) -> Iterator[Reference]:
     """Build a reference of the columns of one role, for each version."""
-    names, category_names = tuple(rows.number_names()), rows.category_names()
+    names = tuple(rows.number_names())
     numbers, times, versions = rows.numbers(names), rows.times(), rows.versions()
-    categories = [rows.category(name) for name in category_names]
+    categories = {name: rows.category(name) for name in rows.category_names()}
     for code, version in enumerate(versions.values):
         mine = np.flatnonzero(versions.codes == code)
         if len(mine):
+            # Another version's features are none of this one.
+            filled = np.flatnonzero(np.isfinite(numbers[:, mine]).any(axis=1))
+            strings = {name: Codes(c.values, c.codes[mine]) for name, c in categories.items() if (c.codes[mine] >= 0).any()}
             yield build_reference(
                 model=model.name,
                 version=version,
                 origin=origin,
                 times=times[mine],
-                number_names=names,
-                numbers=numbers[:, mine],
-                category_names=category_names,
-                categories=[Codes(c.values, c.codes[mine]) for c in categories],
+                number_names=[names[i] for i in filled.tolist()],
+                numbers=numbers[np.ix_(filled, mine)],
+                category_names=list(strings),
+                categories=list(strings.values()),
                 segments=dict(_segments(model, rows, mine)),
             )
 
