@@ -27,6 +27,9 @@ from streams.engine.story import Story, effect_of, kind_of_change, rounded, summ
 
 __all__ = ["Group", "Observation"]
 
+#: Rows between false alarms of one subject: fewer can not be calibrated; more are beyond what floats can tell.
+LEAST_ARL0, LARGEST_ARL0 = 1e3, 1e15
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -102,7 +105,8 @@ class Group:
         self._scaler = Scaler(self.profiles)
         self._watching = [len(plans[s][0]) + len(plans[s][1]) for s in self.subjects]
         budget = model.false_alarms_per_week * share / max(len(self.subjects), 1)
-        self.arl0 = max(rows_per_week / budget, 1000.0)  # rows between false alarms of one subject
+        wanted = rows_per_week / budget if budget > 0 else LARGEST_ARL0
+        self.arl0 = min(max(wanted, LEAST_ARL0), LARGEST_ARL0)  # rows between false alarms of one subject
         self._slots = self._build(plans, None if state is None else state["banks"])
         self._history = History(len(self.subjects), None if state is None else state["history"])
 

@@ -155,3 +155,9 @@ def test_models_do_not_touch_each_other():
     alone = told(Engine(cfg, {}).process(mine))
     beside = Engine(both, {}).process([m for pair in zip(mine, [replace(m, model="other") for m in mine], strict=True) for m in pair])
     assert told(a for a in beside if a.data.model == "fraud") == alone
+
+
+def test_a_budget_next_to_nothing_is_a_very_quiet_model_and_no_error():
+    engine, said = engine_with(config(false_alarms_per_week=1e-320), rows(600), rows(2000, first=600, shift=5.0))
+    assert any(line.startswith("firing feature_drift") for line in said)
+    assert all(np.isfinite(threshold) for _, threshold in engine.stats().models[0].scores.values())
