@@ -30,7 +30,6 @@ Kind: TypeAlias = Literal["feature_drift", "prediction_drift", "concept_drift", 
 State: TypeAlias = Literal["pending", "firing", "updated", "resolved"]
 Severity: TypeAlias = Literal["info", "warning", "critical"]
 
-TYPE = "io.driftsonde.alert.v1"
 SCHEMA = "urn:driftsonde:alert:v1"
 
 
