@@ -30,7 +30,9 @@ def _machine() -> Iterator[tuple[str, Path]]:
 
 def _live(options: argparse.Namespace) -> None:
     with _machine() as (bootstrap, directory):
-        costs = live.measure(bootstrap, directory, events=options.events, colleague_events=options.colleague_events)
+        costs = live.measure(
+            bootstrap, directory, events=options.events, colleague_events=options.colleague_events, repeats=options.repeats
+        )
     yardstick = costs[0].microseconds
     rows = [[c.program, f"{c.microseconds:.1f}", f"{1e6 / c.microseconds:,.0f}", f"{yardstick / c.microseconds:.1f}"] for c in costs]
     print(markdown(["program", "CPU µs an event", "events a CPU second", "times the colleague's"], rows), end="\n\n")
@@ -75,8 +77,9 @@ def main() -> None:
         return sub
 
     sub = command("live", _live)
-    sub.add_argument("--events", type=int, default=1_000_000, help="for driftsonde")
+    sub.add_argument("--events", type=int, default=500_000, help="for driftsonde")
     sub.add_argument("--colleague-events", type=int, default=100_000, help="for the colleague's program, which needs longer")
+    sub.add_argument("--repeats", type=int, default=3, help="the least of these counts")
     sub = command("latency", _latency)
     sub.add_argument("--rate", type=int, default=10_000, help="events a second")
     sub.add_argument("--between", type=float, default=2.0, help="seconds from one shift to the next")

@@ -20,7 +20,6 @@ import faust
 import numpy as np
 from river import drift
 
-ALERTS = "colleague.alerts"
 BINS = 10
 EDGES = np.array([NormalDist().inv_cdf(k / BINS) for k in range(1, BINS)])
 EXPECTED = np.full(BINS, 1 / BINS)
@@ -53,13 +52,13 @@ class FeatureMonitor:
         return found
 
 
-def build(bootstrap: str, topics: Sequence[str], *, warm_up: int, events: int) -> faust.App:
+def build(bootstrap: str, topics: Sequence[str], alerts_topic: str, *, warm_up: int, events: int) -> faust.App:
     """Return the program; it reports at `warm_up` events and at `events`."""
     app = faust.App(
         f"colleague-{os.getpid()}", broker=f"kafka://{bootstrap}", value_serializer="json", web_enabled=False, datadir=tempfile.gettempdir()
     )
     source = app.topic(*topics, value_serializer="json")
-    alerts = app.topic(ALERTS, value_serializer="json")
+    alerts = app.topic(alerts_topic, value_serializer="json")
     monitors: defaultdict[str, FeatureMonitor] = defaultdict(FeatureMonitor)
     handled = 0
 
@@ -82,10 +81,11 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("bootstrap")
     options.add_argument("topics", nargs="+")
+    options.add_argument("--alerts", required=True)
     options.add_argument("--warm-up", type=int, required=True)
     options.add_argument("--events", type=int, required=True)
     given = options.parse_args()
-    app = build(given.bootstrap, given.topics, warm_up=given.warm_up, events=given.events)
+    app = build(given.bootstrap, given.topics, given.alerts, warm_up=given.warm_up, events=given.events)
     faust.Worker(app, loglevel="ERROR", quiet=True, redirect_stdouts=False).execute_from_commandline()
 
 
