@@ -18,11 +18,13 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 
@@ -107,6 +109,8 @@ class Node:
         """Start its process without waiting for it to serve: a quorum needs the other nodes first."""
         if self.running:
             raise InvariantError(f"Kafka node {self.id} is already running")
+        if _is_taken(self.port):
+            raise KafkaUnavailable(f"port {self.port} is taken by another program")
         if not (self.directory / "data" / "meta.properties").exists():
             self._format()
         with self.log.open("ab") as log:
@@ -247,6 +251,14 @@ def free_port() -> int:
         return int(s.getsockname()[1])
 
 
+def _is_taken(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return True
+    return False
+
+
 def _cluster_id() -> str:
     while (text := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
         pass  # a leading dash would read as an option
@@ -281,9 +293,16 @@ def _main() -> None:
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
-    with KafkaCluster(options.nodes, port=options.port) as kafka:
+    try:
+        cluster = KafkaCluster(options.nodes, port=options.port).start()
+    except KafkaUnavailable as error:
+        sys.exit(f"error: {error}")
+    with closing(cluster) as kafka:
         print(f"Kafka {kafka.version} at {kafka.bootstrap}", flush=True)
-        done.wait()
+        while not done.wait(1):
+            for node in kafka.nodes:
+                if not node.running:
+                    sys.exit(f"Kafka node {node.id} has ended:\n{node.log_tail()}")
 
 
 if __name__ == "__main__":

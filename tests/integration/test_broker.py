@@ -1,5 +1,8 @@
+import socket
+
 import pytest
 
+from streams.demo.kafka_local import KafkaCluster, KafkaUnavailable
 from tests.integration.broker import Kafka, Sent
 
 pytestmark = pytest.mark.kafka
@@ -18,6 +21,14 @@ def test_what_is_produced_is_read_back_by_partition_and_offset(kafka: Kafka) -> 
     records = kafka.read_all(topic)
     assert [(r.partition, r.offset, r.value) for r in records] == [(0, 0, b"a"), (1, 0, b"b"), (1, 1, None)]
     assert (records[1].timestamp, records[1].key, records[1].headers) == (1_700_000_000_000, b"k", {"reason": b"why"})
+
+
+@pytest.mark.usefixtures("kafka")  # what can't be started where there is no Kafka is skipped there
+def test_a_port_that_is_taken_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(KafkaUnavailable, match=f"port {port} is taken"):
+            KafkaCluster(port=port).start()
 
 
 def test_an_empty_topic_reads_as_nothing(kafka: Kafka) -> None:
