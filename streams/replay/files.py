@@ -7,14 +7,17 @@ Kafka's own (``$timestamp``), each row must carry it in a field of that name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from schemas.codec import Raw
 from schemas.config import Config
 from schemas.dead_letters import DeadLetter
-from schemas.events import Source
+from schemas.events import Block, Source
 from streams.replay.csv_rows import STAMP, RowMapping
 from streams.replay.intake import Intake
 from streams.replay.lines import Lines, csv_records, json_records
@@ -44,6 +47,7 @@ class FileSource:
     def read(self) -> Iterator[Read]:
         """Yield what the files have, always from the one that is furthest behind."""
         intake = Intake(self._bindings, {Source(topic, 0): 0 for topic in self._files}, most_held=0)
+        order = _Order()
         yield Read(messages=intake.announcements())
         lines = {Source(topic, 0): self._open(topic, path) for topic, path in self._files.items()}
         try:
@@ -51,10 +55,11 @@ class FileSource:
                 taken = lines[source].take(CHUNK)
                 done = sum(opened.done for opened in lines.values())
                 if not taken:
-                    yield Read(intake.end(source), done=done)
+                    yield Read(intake.end(source), done=done, notes=order.remarks(source, self._files[source.topic]))
                     continue
                 records = [t for t in taken if isinstance(t, Raw)]
                 blocks, letters = intake.take(source, records, stamped_by_event=True) if records else ((), [])
+                order.add(blocks)
                 letters += [t for t in taken if isinstance(t, DeadLetter)]
                 yield Read(blocks, tuple(letters), len(taken), done)
         finally:
@@ -74,3 +79,26 @@ class FileSource:
             mapping = partial(RowMapping, mappings=fields, segments=segments, where=f"{path}:1")
             return Lines(path, partial(csv_records, topic=topic, where=str(path), stamped=stamped, mapping=mapping))
         return Lines(path, partial(json_records, topic=topic, where=str(path), stamped=stamped))
+
+
+class _Order:
+    """Whether the rows of a file come in the order of their times, for each model that reads it."""
+
+    def __init__(self) -> None:
+        self._latest: dict[tuple[Source, str], int] = {}
+        self._older: Counter[tuple[Source, str]] = Counter()
+
+    def add(self, blocks: Sequence[Block]) -> None:
+        for block in blocks:
+            key = (block.source, block.model)
+            latest = np.maximum.accumulate(np.append(self._latest.get(key, block.stamps[0]), block.stamps))
+            self._older[key] += int(np.count_nonzero(block.stamps < latest[:-1]))
+            self._latest[key] = int(latest[-1])
+
+    def remarks(self, source: Source, path: Path) -> tuple[str, ...]:
+        return tuple(
+            f"{path}: {n} rows of model {model!r} are older than a row before them; they are taken in the order of the file, "
+            "expected in the order of time"
+            for (of, model), n in self._older.items()
+            if of == source and n
+        )

@@ -32,7 +32,9 @@ def files_by_topic(config: Config, inputs: Sequence[str]) -> dict[str, Path]:
         path = Path(file)
         if found.setdefault(topic, path) != path:
             raise DataError(f"{found[topic]} and {path} both stand for topic {topic!r}; expected one file a topic")
-        if not path.is_file():
+        if path.is_dir():
+            raise DataError(f"{path}: a directory; expected a file")
+        if not path.exists():
             raise DataError(f"{path}: no such file")
     return found
 

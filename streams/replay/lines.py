@@ -23,6 +23,7 @@ __all__ = ["Lines", "csv_records", "json_records"]
 
 #: Stands for a record timestamp where a file has none: no event time is later, so none is refused for that.
 NO_STAMP = LATEST_MS - 1
+_GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
 
 
 class Lines:
@@ -31,15 +32,28 @@ class Lines:
     Parameters
     ----------
     path : Path
-        Where it is; ``.gz`` is unpacked.
+        Where it is; gzip is unpacked.
     parse : callable
         Makes records and dead letters of the open file.
+
+    Raises
+    ------
+    DataError
+        It can't be opened, or is Parquet.
     """
 
     def __init__(self, path: Path, parse: Callable[[IO[bytes]], Iterator[Raw | DeadLetter]]) -> None:
         self._path = path
-        self._raw = path.open("rb")
-        unpacked = gzip.GzipFile(fileobj=self._raw) if path.suffix == ".gz" else self._raw
+        try:
+            self._raw = path.open("rb")
+        except OSError as error:
+            raise DataError(f"{path}: {error.strerror}") from None
+        magic = self._raw.peek(4)
+        if magic.startswith(_PARQUET):
+            self._raw.close()
+            raise DataError(f"{path}: Parquet; expected JSON lines or CSV")
+        is_packed = path.suffix == ".gz" or magic.startswith(_GZIP)
+        unpacked = gzip.GzipFile(fileobj=self._raw) if is_packed else self._raw
         self._found = parse(cast(IO[bytes], unpacked))
 
     @property
@@ -102,7 +116,10 @@ def csv_records(
 ) -> Iterator[Raw | DeadLetter]:
     """Yield one record a row after the header; see `json_records` for the parameters, and for errors."""
     rows = csv.reader(_decoded(file))
-    header = next(rows, None)
+    try:
+        header = next(rows, None)
+    except csv.Error as error:
+        raise DataError(f"{where}:1: not a CSV header in UTF-8: {error}") from None
     if header is None:
         raise DataError(f"{where}: empty; expected a header line with the names of the columns")
     stamp_at = header.index(STAMP) if STAMP in header else None

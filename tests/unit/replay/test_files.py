@@ -164,3 +164,29 @@ def test_topics_without_a_file_are_not_waited_for(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "f.jsonl", [row(0, a=1)])
     reads = read_all(FileSource(config(features=FEATURES, predictions=PREDICTIONS), {"f": path}))
     assert reads[0].messages == (Announcement("fraud", (Source("f", 0),)),)
+
+
+def test_a_gzip_file_is_known_by_its_first_bytes(tmp_path: Path) -> None:
+    packed = write_lines(tmp_path / "f.jsonl.gz", [row(0, a=1)]).rename(tmp_path / "f.jsonl")
+    (block,) = blocks(read_all(FileSource(config(), {"f": packed})))
+    assert len(block) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [("f.jsonl", b"PAR1....PAR1", "Parquet; expected JSON lines or CSV"), ("f.csv", "id,ts\n1,2\n".encode("utf-16"), "f.csv:1: ")],
+)
+def test_a_file_of_another_format_is_an_error(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        read_all(FileSource(config(), {"f": path}))
+
+
+def test_rows_that_are_not_in_the_order_of_time_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "CHUNK", 2)
+    path = write_lines(tmp_path / "f.jsonl", [row(i, a=1) for i in (0, 3, 1, 2, 3, 4)])
+    notes = [note for read in FileSource(config(), {"f": path}).read() for note in read.notes]
+    assert [note.partition(";")[0] for note in notes] == [f"{path}: 2 rows of model 'fraud' are older than a row before them"]
+    in_order = FileSource(config(), {"f": write_lines(tmp_path / "g.jsonl", [row(i, a=1) for i in range(5)])})
+    assert not any(read.notes for read in in_order.read())

@@ -56,3 +56,5 @@ def test_what_is_no_input_is_refused(text: str) -> None:
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         files_by_topic(config(), [f"features={tmp_path / 'none.jsonl'}"])
+    with pytest.raises(DataError, match="a directory; expected a file"):
+        files_by_topic(config(), [f"features={tmp_path}"])
