@@ -10,7 +10,7 @@ import numpy as np
 from detectors.profiling import build_reference
 from schemas.config import Config, Model
 from schemas.errors import DataError
-from schemas.events import Codes, Int64Array, Role
+from schemas.events import RESERVED_SUBJECTS, Codes, Int64Array, Role
 from schemas.reference import Profile, Reference
 from streams.engine.rows import RoleRows, rows_of
 from streams.engine.sequencer import Sequencer
@@ -20,7 +20,7 @@ from streams.replay.tally import Tally
 __all__ = ["ENOUGH_ROWS", "FEWEST_ROWS", "MOST_ROWS", "build_references"]
 
 #: A reference of fewer rows is refused; one of fewer than `ENOUGH_ROWS` shows large shifts only.
-FEWEST_ROWS, ENOUGH_ROWS = 100, 10_000
+FEWEST_ROWS, ENOUGH_ROWS = 100, 2_000
 #: Rows of a model that are used at most: they are all held in memory.
 MOST_ROWS = 2_000_000
 _WATCHED: tuple[Role, ...] = ("features", "predictions")
@@ -69,6 +69,7 @@ def build_references(
         for reference in _references(config.model(name), sequencer, origin):
             if reference.rows >= FEWEST_ROWS:
                 built[name, reference.version] = reference
+                tally.notes += _lacking(config.model(name), reference)
             else:
                 tally.notes.append(
                     f"version {reference.version!r} of model {name!r} is left out: {reference.rows} rows, expected {FEWEST_ROWS} at least"
@@ -76,6 +77,18 @@ def build_references(
     if not built:
         raise DataError("\n".join([f"{origin}: not enough rows of features or predictions for a reference", *tally.remarks()]))
     return built
+
+
+def _lacking(model: Model, reference: Reference) -> Iterator[str]:
+    """Yield what the model has sources of and the reference nothing about."""
+    held: dict[Role, bool] = {"features": bool(reference.profiles.keys() - set(RESERVED_SUBJECTS))}
+    held["predictions"] = bool(reference.profiles.keys() & {"prediction", "score"})
+    for role, source in model.sources.items():
+        if not held.get(role, True):
+            yield (
+                f"nothing about {role} is in the reference of version {reference.version!r} of model {model.name!r}: "
+                f"there were no such rows (topic {source.topic})"
+            )
 
 
 def _rows_gone(sequencer: Sequencer) -> int:

@@ -41,3 +41,12 @@ def test_a_feature_that_only_another_version_has_is_not_in_the_reference():
     built = build_references(CONFIG, History(), origin="a test", tally=Tally())
     assert {version: sorted(r.profiles) for (_, version), r in built.items()} == {"1": ["both"], "2": ["both", "kind", "new"]}
     assert all(profile.missing == 0 for r in built.values() for profile in r.profiles.values())
+
+
+def test_a_source_that_had_no_rows_is_told():
+    predictions = {"topic": "p", "fields": {"id": "id", "prediction": "y"}}
+    sources = {"features": FEATURES, "predictions": predictions}
+    config = Config.model_validate({"version": 1, "models": [{"name": "fraud", "sources": sources}]})
+    tally = Tally()
+    build_references(config, History(), origin="a test", tally=tally)
+    assert [note.partition(" is in")[0] for note in tally.notes] == ["nothing about predictions"] * 2
