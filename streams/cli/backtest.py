@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.options import ConfigFile, Json, load
+from streams.cli.options import ConfigFile, Json, load, write
 from streams.cli.recorded import Inputs, Since, Until, open_history, remark
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def backtest(
 ) -> None:
     """Replay recorded history through the engine of the live worker and show the alerts. Nothing is written to Kafka."""
     loaded = load(config)
+    from schemas.errors import DataError
     from streams.cli.terminal import print_alerts, progress_of
     from streams.engine import Engine
     from streams.references import load_references
@@ -52,13 +53,15 @@ def backtest(
     with progress_of(source.size) as progress:
         result = replay(engine, source, progress=progress)
     if alerts is not None:
-        alerts.write_bytes(b"".join(alert.to_json() + b"\n" for alert in result.alerts))
+        write(alerts, b"".join(alert.to_json() + b"\n" for alert in result.alerts))
     if json:
         for alert in result.alerts:
             typer.echo(alert.to_json())
     elif result.alerts:
         print_alerts(result.alerts)
     _say(result)
+    if not any(sum(model.rows.values()) for model in result.stats.models):
+        raise DataError("there was no row to look at: no drift found means nothing here")
     if fail_on is not None and _drifted(result.alerts, fail_on):
         raise typer.Exit(DRIFT_FOUND)
 
@@ -71,7 +74,8 @@ def _say(result: ReplayResult) -> None:
     for line in _shortcomings(result.stats):
         note(f"warning: {line}")
     rate = result.tally.records / max(result.seconds, 1e-9)
-    note(f"{len(result.alerts)} alerts; {result.tally.records} records in {result.seconds:.1f} s ({rate:,.0f} a second)")
+    count = len(result.alerts)
+    note(f"{count} alert{'s' * (count != 1)}; {result.tally.records} records in {result.seconds:.1f} s ({rate:,.0f} a second)")
 
 
 def _shortcomings(stats: EngineStats) -> list[str]:

@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from schemas.config import Config
 
-__all__ = ["ConfigFile", "Json", "load", "when"]
+__all__ = ["ConfigFile", "Json", "load", "when", "write"]
 
 ConfigFile = Annotated[
     Path, typer.Option("-c", "--config", envvar="DRIFTSONDE_CONFIG", metavar="FILE", help="The configuration, YAML, TOML or JSON.")
@@ -50,3 +50,20 @@ def when(text: str | None) -> int | None:
         return instant(text, now_ms=time.time_ns() // 1_000_000)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a result where the user wants it, with the directories that lead there.
+
+    Raises
+    ------
+    DriftsondeError
+        It can't be written there.
+    """
+    from schemas.errors import DriftsondeError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise DriftsondeError(f"{path}: can't be written: {error.strerror}") from error

@@ -58,6 +58,8 @@ def open_history(
     from streams.replay.kafka_range import KafkaRange
 
     begin, end = when(since), when(until)
+    if begin is not None and end is not None and begin >= end:
+        raise typer.BadParameter(f"the range ends before it begins: --since {iso(begin)}, --until {iso(end)}")
     topics = config.source_topics() if bindings is None else bindings
     words = [", ".join(topics), "" if begin is None else f"from {iso(begin)}", "" if end is None else f"to {iso(end)}"]
     return KafkaRange(config, since_ms=begin, until_ms=end, bindings=bindings), " ".join(filter(None, words))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.options import ConfigFile, Json, load
+from streams.cli.options import ConfigFile, Json, load, write
 from streams.cli.recorded import Inputs, Since, Until, open_history, remark
 
 if TYPE_CHECKING:
@@ -45,11 +45,10 @@ def build(
     remark(tally)
     wanted = [reference for (_, of), reference in built.items() if version in (None, of)]
     for path, reference in _destinations(loaded, wanted, config.parent, output, version):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(reference.to_json())
+        write(path, reference.to_json())
         _show(reference)
         if reference.rows < ENOUGH_ROWS:
-            note(f"warning: {reference.rows} rows show large shifts only; {ENOUGH_ROWS} or more are advised")
+            note(f"warning: {reference.rows} rows show large shifts only; expected {ENOUGH_ROWS}, better 10000 or more")
         note(f"wrote {path}")
 
 

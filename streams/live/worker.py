@@ -110,7 +110,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port))
     except OSError as error:
-        raise DriftsondeError(f"can't serve the pages at http://{host}:{port}: {error.strerror}; choose another address") from error
+        raise DriftsondeError(f"can't serve the pages at http://{host}:{port}: {error.strerror}; choose another with --http") from error
 
 
 def _log_to_stderr(level: str) -> None:

@@ -26,6 +26,12 @@ models:
 """
 
 
+LABELS = """\
+      predictions: {topic: p, fields: {id: id, prediction: y}}
+      labels: {topic: l, fields: {id: id, label: y}, horizon: 1d}
+"""
+
+
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(a) for a in arguments])
 
@@ -101,6 +107,12 @@ def test_check_fails_without_owner_and_runbook(built: Path) -> None:
     assert "'owner' is missing" in result.stderr
 
 
+def test_check_tells_that_labels_are_not_joined_yet(built: Path) -> None:
+    path = built / "driftsonde.yaml"
+    path.write_text(CONFIG.replace("    references:", f"{LABELS}    references:"))
+    assert "'fraud': labels are read, but not joined" in run("check", "-c", path).stderr
+
+
 def test_a_missing_reference_exits_with_4_and_says_how_to_build_it(project: Path) -> None:
     result = run("check", "-c", project / "driftsonde.yaml")
     assert result.exit_code == 4
@@ -123,7 +135,7 @@ def test_a_backtest_shows_the_alerts_and_fails_on_request(built: Path) -> None:
     assert head.split() == ["time", "of", "the", "data", "state", "severity", "kind", "stream", "summary"]
     assert len(lines) == 1
     assert "  firing  warning   feature_drift  fraud/1/all/a  a: mean 5 → " in lines[0]
-    assert "1 alerts; 1000 records" in result.stderr
+    assert "1 alert; 1000 records" in result.stderr
     assert run(*command, "--fail-on", "warning").exit_code == 3
     assert run(*command, "--fail-on", "critical").exit_code == 0
 
@@ -157,11 +169,28 @@ def test_records_that_can_not_be_used_are_told_and_do_not_stop_a_backtest(built:
         ["--input", "features=none.jsonl", "--since", "1h"],
         ["--input", "labels=none.jsonl"],
         ["--since", "yesterday"],
+        ["--since", "1h", "--until", "2h"],
         ["--fail-on", "drift"],
     ],
 )
 def test_wrong_usage_exits_with_2(built: Path, arguments: list[str]) -> None:
     assert run("backtest", "-c", built / "driftsonde.yaml", *arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("lines", [[], [b"not JSON"]])
+def test_a_backtest_without_a_row_is_no_good_news(built: Path, lines: list[bytes]) -> None:
+    live = write_lines(built / "live.jsonl", lines)
+    result = run("backtest", "-c", built / "driftsonde.yaml", "--input", f"features={live}", "--fail-on", "info")
+    assert result.exit_code == 4
+    assert "error: there was no row to look at" in result.stderr
+
+
+def test_results_that_can_not_be_written_are_told_without_a_traceback(built: Path) -> None:
+    config, live = built / "driftsonde.yaml", write_lines(built / "live.jsonl", rows(1000))
+    for command, option in ((["backtest"], "--alerts"), (["reference", "build"], "-o")):
+        result = run(*command, "-c", config, "--input", f"features={live}", option, built)
+        assert result.exit_code == 1
+        assert f"error: {built}: can't be written: Is a directory" in result.stderr
 
 
 def test_a_reference_is_written_where_the_configuration_says(built: Path) -> None:
