@@ -2,9 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-__all__ = ["ActiveAlert", "EngineStats", "ModelStats", "SourceStats"]
+__all__ = [
+    "DELAY_BOUNDS_MS",
+    "ActiveAlert",
+    "EngineStats",
+    "LabelDelays",
+    "MetricValue",
+    "ModelStats",
+    "PerformanceRow",
+    "SourceStats",
+    "WorstGroup",
+]
+
+#: Upper bounds (inclusive) of the histogram of label delays: 1 s, 1 min, 10 min, 1 h, 6 h, 1 d, 3 d, 7 d, 30 d.
+DELAY_BOUNDS_MS = (
+    1_000,
+    60_000,
+    600_000,
+    3_600_000,
+    21_600_000,
+    86_400_000,
+    259_200_000,
+    604_800_000,
+    2_592_000_000,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +58,79 @@ class ActiveAlert:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelDelays:
+    """How long labels took from the time of their prediction to their arrival.
+
+    Parameters
+    ----------
+    counts : tuple of int
+        Labels by delay: one count for each of `DELAY_BOUNDS_MS` (above the bound before, up to its own), and one for what is longer
+        than the last. Not cumulative.
+    sum_ms : int
+        Sum of all delays, ms.
+    """
+
+    counts: tuple[int, ...] = (0,) * (len(DELAY_BOUNDS_MS) + 1)
+    sum_ms: int = 0
+
+
+class MetricValue(NamedTuple):
+    """A metric of a model, between the ends of its 95 % interval, and what always answering the same would have had."""
+
+    value: float
+    low: float
+    high: float
+    constant: float
+
+
+@dataclass(frozen=True, slots=True)
+class PerformanceRow:
+    """How good a model was on the predictions of one cohort, or of several neighbouring ones taken together.
+
+    Parameters
+    ----------
+    series : str
+        When the labels were read: ``matured``, ``amended``, or an age such as ``age 1h``.
+    version, segment : str
+        Whose predictions; segment ``all`` or ``field=value``.
+    start_ms, end_ms : int
+        Event times of the predictions, [start, end).
+    n : int
+        Predictions: those below taken together.
+    labelled, implicit, unlabelled, excluded : int
+        With a label; without one, which makes them negatives by the configuration; without an outcome; left out because their
+        label is older than they are.
+    metrics : mapping of str to MetricValue
+        By name, such as ``error_rate`` or ``pr_auc``; empty while there are too few outcomes.
+    """
+
+    series: str
+    version: str
+    segment: str
+    start_ms: int
+    end_ms: int
+    n: int
+    labelled: int
+    implicit: int
+    unlabelled: int
+    excluded: int
+    metrics: Mapping[str, MetricValue]
+
+    @property
+    def coverage(self) -> float:
+        """Share of the predictions that have a label, in [0, 1]; 0 when there are none."""
+        return self.labelled / self.n if self.n else 0.0
+
+
+class WorstGroup(NamedTuple):
+    """The segment a model is worst on, by its main metric."""
+
+    segment: str
+    metric: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class ModelStats:
     """Counters of one model, since the engine was first started (they are part of its snapshot).
 
@@ -57,6 +155,23 @@ class ModelStats:
         Changes not alerted, by reason (``cooldown``).
     scores : dict
         (statistic, threshold) by (version, segment, subject, detector), as far as the group has come.
+    labels : dict
+        Labels and predictions by what became of them in the join, such as ``joined`` or ``unmatched_label``.
+    pending, orphans : int
+        Predictions that wait for their label now, and labels that wait for their prediction.
+    label_delays : LabelDelays, optional
+        None when the model joins no labels; all that follows is empty then.
+    open_cohorts : int
+        Cohorts of predictions that are not settled yet.
+    coverage : dict
+        Share of predictions with a label in the newest settled cohort, by (version, series).
+    performance : tuple of PerformanceRow
+        What is known of all settled cohorts, in the order of series (ages from short to long, matured, amended), version, segment
+        (``all`` first), time.
+    model_metrics : dict
+        (value, the constant classifier's value) by (version, segment, series, metric), of the newest cohort with enough outcomes.
+    worst : dict
+        The segment the model is worst on, by (version, series).
     """
 
     model: str
@@ -77,6 +192,15 @@ class ModelStats:
     active: tuple[ActiveAlert, ...]
     scores: dict[tuple[str, str, str, str], tuple[float, float]]
     references: dict[str, tuple[int, int]]
+    labels: dict[str, int] = field(default_factory=dict)
+    pending: int = 0
+    orphans: int = 0
+    label_delays: LabelDelays | None = None
+    open_cohorts: int = 0
+    coverage: dict[tuple[str, str], float] = field(default_factory=dict)
+    performance: tuple[PerformanceRow, ...] = ()
+    model_metrics: dict[tuple[str, str, str, str], tuple[float, float]] = field(default_factory=dict)
+    worst: dict[tuple[str, str], WorstGroup] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
