@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from itertools import accumulate
 from typing import Any, Literal, NamedTuple
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from streams.engine.stats import EngineStats, ModelStats
+from streams.engine.stats import DELAY_BOUNDS_MS, EngineStats, LabelDelays, ModelStats
 
 __all__ = ["METRICS", "CheckpointStats", "MetricSpec", "ShellStats", "Telemetry"]
 
@@ -29,12 +30,13 @@ class MetricSpec(NamedTuple):
     """A metric as README's table shows it; `name` is without the prefix."""
 
     name: str
-    type: Literal["counter", "gauge"]
+    type: Literal["counter", "gauge", "histogram"]
     labels: tuple[str, ...]
     help: str
 
 
 _SUBJECT = ("model", "version", "segment", "subject")
+_METRIC = ("model", "version", "segment", "series", "metric")
 METRICS = (
     MetricSpec("build_info", "gauge", ("version", "faust", "python"), "Always 1."),
     MetricSpec("records_consumed_total", "counter", ("topic",), "Records read from the source topics."),
@@ -60,6 +62,15 @@ METRICS = (
     MetricSpec("drift_score", "gauge", (*_SUBJECT, "detector"), "Statistic of a detector."),
     MetricSpec("drift_threshold", "gauge", (*_SUBJECT, "detector"), "What the statistic is compared with."),
     MetricSpec("drift_active", "gauge", (*_SUBJECT, "kind", "severity"), "1 while an episode is firing."),
+    MetricSpec("labels_total", "counter", ("model", "outcome"), "What became of labels and predictions when they were joined."),
+    MetricSpec("labels_pending", "gauge", ("model",), "Predictions whose label may still come."),
+    MetricSpec("labels_waiting", "gauge", ("model",), "Labels waiting for their prediction."),
+    MetricSpec("label_delay_seconds", "histogram", ("model",), "From the time of a prediction to the arrival of its label."),
+    MetricSpec(
+        "label_coverage", "gauge", ("model", "version", "series"), "Share of predictions with a label in the newest settled cohort."
+    ),
+    MetricSpec("model_metric", "gauge", _METRIC, "Metric of a model in its newest cohort with enough outcomes."),
+    MetricSpec("model_metric_constant", "gauge", _METRIC, "What always giving the same answer would have had there."),
     MetricSpec("alerts_total", "counter", ("model", "kind", "severity", "state"), "Alerts decided."),
     MetricSpec("alerts_suppressed_total", "counter", ("model", "reason"), "Changes that were not alerted."),
     MetricSpec("alerts_sent_total", "counter", (), "Alerts handed to the producer."),
@@ -141,14 +152,18 @@ class Telemetry(Collector):
         about = (version("driftsonde"), version("faust-streaming"), platform.python_version())
         samples["build_info"] = [(about, 1.0)]
         samples |= _of_shell(self._shell())
+        delays: dict[str, LabelDelays] = {}
         for stats in self._engines():
             for model in stats.models:
-                for name, of_model in _of_model(model).items():
+                for name, of_model in (_of_model(model) | _of_labels(model)).items():
                     samples.setdefault(name, []).extend(of_model)
+                if model.label_delays is not None:
+                    delays[model.model] = model.label_delays
         dropped = Counter({name: len(all_of) - MAX_SERIES for name, all_of in samples.items() if len(all_of) > MAX_SERIES})
         samples["metric_series_dropped"] = [((PREFIX + name,), float(n)) for name, n in dropped.items()]
         for name, all_of in samples.items():
             yield _family(_SPECS[name], all_of[:MAX_SERIES])
+        yield _histogram(_SPECS["label_delay_seconds"], delays)
 
 
 def _of_shell(shell: ShellStats) -> dict[str, list[_Sample]]:
@@ -198,6 +213,21 @@ def _of_model(stats: ModelStats) -> dict[str, list[_Sample]]:
     }
 
 
+def _of_labels(stats: ModelStats) -> dict[str, list[_Sample]]:
+    """Return nothing for a model that joins none: an alert on labels that don't come must not see a zero there."""
+    model = stats.model
+    if stats.label_delays is None:
+        return {}
+    return {
+        "labels_total": [((model, outcome), n) for outcome, n in stats.labels.items()],
+        "labels_pending": [((model,), stats.pending)],
+        "labels_waiting": [((model,), stats.orphans)],
+        "label_coverage": [((model, *of), share) for of, share in stats.coverage.items()],
+        "model_metric": [((model, *of), value) for of, (value, _) in stats.model_metrics.items()],
+        "model_metric_constant": [((model, *of), constant) for of, (_, constant) in stats.model_metrics.items()],
+    }
+
+
 def _family(spec: MetricSpec, samples: Iterable[_Sample]) -> Metric:
     family: CounterMetricFamily | GaugeMetricFamily
     if spec.type == "counter":
@@ -206,4 +236,12 @@ def _family(spec: MetricSpec, samples: Iterable[_Sample]) -> Metric:
         family = GaugeMetricFamily(PREFIX + spec.name, spec.help, labels=spec.labels)
     for labels, value in samples:
         family.add_metric([str(label) for label in labels], value)
+    return family
+
+
+def _histogram(spec: MetricSpec, delays: Mapping[str, LabelDelays]) -> Metric:
+    family = HistogramMetricFamily(PREFIX + spec.name, spec.help, labels=spec.labels)
+    bounds = [*(str(ms / 1000) for ms in DELAY_BOUNDS_MS), "+Inf"]
+    for model, delay in delays.items():
+        family.add_metric([model], list(zip(bounds, accumulate(delay.counts), strict=True)), delay.sum_ms / 1000)
     return family
