@@ -13,6 +13,7 @@ from schemas.config_model import (
     DEFAULT_EVIDENCE,
     DetectorSpec,
     Fields,
+    LabelsConfig,
     LearnReference,
     Model,
     Monitor,
@@ -39,6 +40,7 @@ __all__ = [
     "Fields",
     "Journal",
     "Kafka",
+    "LabelsConfig",
     "LearnReference",
     "Model",
     "Monitor",
@@ -110,6 +112,17 @@ class EngineOptions(Section):
     checkpoint_every: Duration = Field(default=10_000, gt=0)
     silence: Duration = Field(
         default=900_000, gt=0, description="A source silent this long (and for 20 of its usual gaps) while others go on is reported."
+    )
+    max_pending: int = Field(
+        default=10_000_000, ge=1, description="Predictions that wait for a label at most, per model; beyond, the oldest go, counted."
+    )
+    pending_in_memory: int = Field(
+        default=2_000_000,
+        ge=0,
+        description="Of these, so many stay in memory; the others are kept in files, in 'pending_directory'.",
+    )
+    pending_directory: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="A directory on a disk of this machine, for what does not stay in memory; without it all of it does."
     )
 
 

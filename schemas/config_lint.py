@@ -12,7 +12,8 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from schemas.config import Config, LearnReference, Model, Monitor
-from schemas.events import UNVERSIONED
+from schemas.durations import duration_text
+from schemas.events import RESERVED_SUBJECTS, UNVERSIONED
 from schemas.hints import KeyPath
 
 __all__ = ["Remark", "lint_config"]
@@ -21,6 +22,10 @@ __all__ = ["Remark", "lint_config"]
 FEW_ROWS = 2_000
 #: Fewer partitions than this cannot be shared evenly by a second and a third worker.
 FEW_PARTITIONS = 3
+#: Columns of labels that are no subjects.
+_UNWATCHED = ("label source", "label revision")
+#: What is watched of labels and of predictions joined with them.
+_OUTCOMES = tuple(subject for subject in RESERVED_SUBJECTS if subject not in ("prediction", "score", *_UNWATCHED))
 _HOUR = 3_600_000
 
 
@@ -72,6 +77,9 @@ def _settings(config: Config) -> Iterator[Remark]:
         yield Remark("warning", ("journal", "retention"), "less than 1h: a worker that is away longer has a gap; expected more")
     if config.engine.silence <= config.engine.grace:
         yield Remark("warning", ("engine", "silence"), "not longer than 'grace': every pause of a source would be reported as silence")
+    if "pending_in_memory" in config.engine.model_fields_set and config.engine.pending_directory is None:
+        message = "has no effect without 'pending_directory': all stays in memory"
+        yield Remark("warning", ("engine", "pending_in_memory"), message)
 
 
 def _answers(model: Model) -> Iterator[Remark]:
@@ -82,19 +90,29 @@ def _answers(model: Model) -> Iterator[Remark]:
 
 def _labels(model: Model) -> Iterator[Remark]:
     for role, source in model.sources.items():
-        for key in sorted(source.model_fields_set & {"horizon", "missing_label"}):
+        for key in sorted(source.fields.model_fields_set & {"source", "revision"}):
             if role != "labels":
-                yield Remark("warning", ("sources", role, key), f"{key!r} says something about labels only; it has no effect here")
-    labels = model.sources.labels
+                yield Remark(
+                    "warning", ("sources", role, "fields", key), f"{key!r} says something about labels only; it has no effect here"
+                )
+    for key in sorted(model.model_fields_set & {"positive", "threshold"}):
+        if model.task != "binary":
+            yield Remark("warning", (key,), f"{key!r} says something for task 'binary' only; found task {model.task!r}")
+    labels, predictions = model.sources.labels, model.sources.predictions
     if labels is None:
         return
     at: KeyPath = ("sources", "labels")
-    if labels.horizon is None:
-        yield Remark("warning", at, "no 'horizon': it is never decided that a label is missing, and no cohort ever matures")
-    if model.sources.predictions is None:
+    if predictions is None:
         yield Remark("error", at, "labels without 'predictions': there is nothing to join them with")
+    elif predictions.fields.prediction is None and model.task in ("multiclass", "regression"):
+        message = f"no 'prediction', which labels are compared with; a score says nothing for task {model.task!r}"
+        yield Remark("error", ("sources", "predictions", "fields"), message)
+    if "horizon" not in labels.model_fields_set:
+        horizon = duration_text(labels.horizon[0])
+        yield Remark("warning", at, f"no 'horizon', so labels are waited for {horizon}; expected how long after a prediction one may come")
     if model.task == "none":
-        yield Remark("warning", at, "labels for task 'none': no loss can be computed; expected task binary, multiclass or regression")
+        message = "labels are configured but task is none: they are counted, not joined; expected task binary, multiclass or regression"
+        yield Remark("warning", at, message)
 
 
 def _references(model: Model) -> Iterator[Remark]:
@@ -125,7 +143,7 @@ def _why_nothing_matches(model: Model, glob: str) -> str:
     absent = _absent_subjects(model)
     if glob in absent:
         return absent[glob]
-    present = [subject for subject in ("prediction", "score", "loss") if subject not in absent]
+    present = [subject for subject in RESERVED_SUBJECTS if subject not in absent]
     if model.sources.features or any(fnmatchcase(subject, glob) for subject in present):
         return ""
     return "there is no source of features"
@@ -134,15 +152,17 @@ def _why_nothing_matches(model: Model, glob: str) -> str:
 def _absent_subjects(model: Model) -> dict[str, str]:
     """Subjects with names of their own that this model doesn't have, and why."""
     predictions = model.sources.predictions
-    absent = {"label": "labels are watched through 'loss'; a feature of that name is 'features.label'"}
+    absent = dict.fromkeys(_UNWATCHED, "it says how labels are joined, and is not watched")
     if predictions is None or predictions.fields.prediction is None:
         absent["prediction"] = "no source maps 'prediction'"
     if predictions is None or predictions.fields.score is None:
         absent["score"] = "no source maps 'score'"
     if predictions is None or model.sources.labels is None:
-        absent["loss"] = "a loss needs 'predictions' and 'labels'"
+        absent |= dict.fromkeys(_OUTCOMES, "it needs 'predictions' and 'labels'")
     elif model.task == "none":
-        absent["loss"] = "there is no loss for task 'none'"
+        absent |= dict.fromkeys(_OUTCOMES, "labels are not joined for task 'none'")
+    elif model.task != "binary":
+        absent["missed_positives"] = "there is a positive class for task 'binary' only"
     return absent
 
 

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from typing import Annotated, Any, Literal, TypeAlias
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from schemas.durations import Duration
+from schemas.config_labels import LabelsConfig
+from schemas.config_sources import FieldPath, Fields, Section, SourceConfig, Topic
 from schemas.events import Role
 from schemas.hints import Expected, KeyPath, Kinded, Misfit
+from schemas.labels import class_of
 
 __all__ = [
     "DEFAULT_DETECTORS",
     "DEFAULT_EVIDENCE",
     "DetectorSpec",
     "Fields",
+    "LabelsConfig",
     "LearnReference",
     "Model",
     "Monitor",
@@ -31,75 +33,12 @@ __all__ = [
 ]
 
 
-class Section(BaseModel):
-    """A mapping of the configuration file: frozen, without unknown keys, without infinite numbers."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
-
-
-def _topic(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", name) or name in (".", ".."):
-        raise ValueError(f"{name!r} is not a Kafka topic name; expected 1 to 249 of letters, digits, '.', '_' and '-'")
-    return name
-
-
-def _path(path: str) -> str:
-    if not all(path.split(".")):
-        raise ValueError(f"{path!r} is not a path; expected names joined by single dots, such as 'payload.amount'")
-    return path
-
-
-def _features_path(path: str) -> str:
-    return path if path == "." else _path(path)
-
-
-def _time_path(path: str) -> str:
-    if path.startswith("$") and path != "$timestamp":
-        raise ValueError(f"{path!r} is not a time; expected a path, or '$timestamp' for Kafka's own")
-    return _path(path)
-
-
-Topic: TypeAlias = Annotated[str, AfterValidator(_topic)]
-FieldPath: TypeAlias = Annotated[str, AfterValidator(_path)]
-
-
-class Fields(Section):
-    """Where in a record things are: dotted paths reach into nested JSON."""
-
-    id: FieldPath
-    time: Annotated[str, AfterValidator(_time_path)] = Field(
-        default="$timestamp",
-        description="Number since the epoch (s, ms, us or ns, told apart by size), ISO 8601, or $timestamp for Kafka's own.",
-    )
-    version: FieldPath | None = None
-    model: FieldPath | None = Field(
-        default=None, description="Names the model when a topic is shared; without it every record is this model's."
-    )
-    features: Annotated[str, AfterValidator(_features_path)] | None = Field(
-        default=None, description="Object of features; '.' takes the whole record but the mapped fields."
-    )
-    prediction: FieldPath | None = None
-    score: FieldPath | None = None
-    label: FieldPath | None = None
-
-
-class SourceConfig(Section):
-    """One topic in one role."""
-
-    topic: Topic
-    fields: Fields
-    horizon: Duration | None = Field(default=None, gt=0, description="Labels only: how long after a prediction its label may come.")
-    missing_label: Literal["negative", "unlabelled"] = Field(
-        default="unlabelled", description="Labels only: what a prediction without a label is, once the horizon has passed."
-    )
-
-
 class Sources(Section):
     """Existing topics, by field mapping."""
 
     features: SourceConfig | None = None
     predictions: SourceConfig | None = None
-    labels: SourceConfig | None = None
+    labels: LabelsConfig | None = None
 
     def items(self) -> list[tuple[Role, SourceConfig]]:
         """Configured roles, in the order features, predictions, labels."""
@@ -117,8 +56,6 @@ class Sources(Section):
             found.append((("predictions", "fields"), "'prediction' and 'score' are missing; expected the path of one of them, or both"))
         if self.labels and self.labels.fields.label is None:
             found.append((("labels", "fields"), "'label' is missing; expected its path"))
-        if self.labels and self.labels.missing_label == "negative" and self.labels.horizon is None:
-            found.append((("labels", "missing_label"), "'negative' needs a 'horizon': until when a label may still come"))
         if found:
             raise Misfit(found)
         return self
@@ -151,6 +88,14 @@ DetectorSpec: TypeAlias = Annotated[str | dict[str, Any], Kinded("detector")]
 
 DEFAULT_DETECTORS: list[DetectorSpec] = ["esr"]
 DEFAULT_EVIDENCE: list[DetectorSpec] = ["psi", "adwin", "page_hinkley"]
+#: What decides and what explains by default where labels are involved. Only more errors are an alarm; PSI says nothing of 0 and 1; and of
+#: labels it is enough to know that they have changed.
+_OF_LOSSES: tuple[list[DetectorSpec], list[DetectorSpec]] = ([{"kind": "esr", "direction": "up"}], ["adwin", "page_hinkley"])
+_OF_LABELS: tuple[list[DetectorSpec], list[DetectorSpec]] = (["esr"], [])
+_OF_OUTCOMES = {
+    **dict.fromkeys(("loss", "missed_positives"), _OF_LOSSES),
+    **dict.fromkeys(("label", "label_delay", "label_coverage"), _OF_LABELS),
+}
 
 
 def kind_of(spec: DetectorSpec) -> str:
@@ -184,6 +129,10 @@ class Monitor(Section):
         return any(subject == glob or fnmatchcase(subject, glob) for glob in self.subjects)
 
 
+def _positive(text: str) -> str:
+    return class_of(text, binary=True)
+
+
 class Model(Section):
     """A model, its topics, its references and what is watched."""
 
@@ -191,6 +140,12 @@ class Model(Section):
     owner: str | None = Field(default=None, description="On every alert: who answers it.")
     runbook: str | None = Field(default=None, description="On every alert: where it says what to do.")
     task: Literal["binary", "multiclass", "regression", "none"] = "none"
+    positive: Annotated[str, Field(min_length=1), AfterValidator(_positive)] = Field(
+        default="1", description="Task binary only: the class that counts as positive, in labels and predictions; true is '1'."
+    )
+    threshold: float = Field(
+        default=0.5, description="Task binary only: a score of this or more predicts the positive class, where no prediction is given."
+    )
     false_alarms_per_week: float = Field(default=1.0, gt=0, description="For the whole model; thresholds follow from it.")
     sources: Sources
     references: dict[str, ReferenceSpec] = Field(
@@ -209,10 +164,8 @@ class Model(Section):
     @model_validator(mode="after")
     def _parts_fit(self) -> Model:
         found: list[tuple[KeyPath, str]] = []
-        labels = self.sources.labels
-        if labels and labels.missing_label == "negative" and self.task != "binary":
-            at = ("sources", "labels", "missing_label")
-            found.append((at, f"'negative' means something for task 'binary' only; found task {self.task!r}"))
+        if self.sources.labels:
+            found += [(("sources", "labels", *below), message) for below, message in self.sources.labels.misfits(self.task)]
         for index, segment in enumerate(self.segments):
             if segment in self.segments[:index]:
                 found.append((("segments", index), f"{segment!r} is listed twice"))
@@ -225,7 +178,8 @@ class Model(Section):
 
         Entries are read in order. Each one that matches the subject replaces what it names; one that names no
         detectors leaves those of the entries before, or, where these had switched the subject off, watches it again
-        by default. A detector that decides is not repeated as evidence.
+        by default. A detector that decides is not repeated as evidence. The defaults of what is made of labels (``loss``,
+        ``label``, …) are not those of features.
 
         Examples
         --------
@@ -236,12 +190,14 @@ class Model(Section):
         (['psi'], ['adwin', 'page_hinkley'])
         >>> model.plan("debug_rows")
         ([], [])
+        >>> model.plan("loss")
+        ([{'kind': 'esr', 'direction': 'up'}], ['adwin', 'page_hinkley'])
         """
         matching = [monitor for monitor in self.monitors if monitor.matches(subject)]
-        decide = DEFAULT_DETECTORS if matching else []
-        explain = DEFAULT_EVIDENCE
+        default, explain = _OF_OUTCOMES.get(subject, (DEFAULT_DETECTORS, DEFAULT_EVIDENCE))
+        decide = default if matching else []
         for monitor in matching:
-            decide = (decide or DEFAULT_DETECTORS) if monitor.detectors is None else monitor.detectors
+            decide = (decide or default) if monitor.detectors is None else monitor.detectors
             explain = explain if monitor.evidence is None else monitor.evidence
         if not decide:
             return [], []

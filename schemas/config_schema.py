@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from schemas.config import Config
@@ -64,10 +64,17 @@ def _with_variables(schema: Mapping[str, Any]) -> JsonSchema:
     for key in _NAMED:
         if key in relaxed:
             relaxed[key] = {name: _with_variables(named) for name, named in relaxed[key].items()}
-    is_duration = relaxed.get("pattern") == DURATION_PATTERN
+    is_duration = any(option.get("pattern") == DURATION_PATTERN for option in (schema, *schema.get("anyOf", ())))
     if is_duration and "default" in relaxed:
-        relaxed["default"] = duration_text(relaxed["default"])
+        relaxed["default"] = _durations(relaxed["default"])
     if relaxed.get("type") in ("integer", "number", "boolean") or not relaxed.keys().isdisjoint(("enum", "const", "pattern")):
         remarks = {key: relaxed.pop(key) for key in _REMARKS if key in relaxed}
         return {**remarks, "anyOf": [relaxed, _VARIABLE]}
     return relaxed
+
+
+def _durations(ms: int | Sequence[int]) -> str | list[str]:
+    """Write a default as a user would: one duration, or a list of several."""
+    if isinstance(ms, int):
+        return duration_text(ms)
+    return [duration_text(each) for each in ms] if len(ms) > 1 else duration_text(ms[0])

@@ -41,8 +41,22 @@ Role: TypeAlias = Literal["features", "predictions", "labels"]
 
 #: Version of a record that names none.
 UNVERSIONED = "unversioned"
-#: Column names that belong to a role; a *feature* of such a name is called ``features.<name>`` in a block.
-RESERVED_SUBJECTS = ("prediction", "score", "label", "loss")
+#: Names of columns and of what is watched that belong to a role; a *feature* of such a name is called ``features.<name>`` in a block.
+RESERVED_SUBJECTS = (
+    "prediction",
+    "score",
+    "label",
+    "label source",
+    "label revision",
+    "loss",
+    "missed_positives",
+    "label_delay",
+    "label_coverage",
+    "label_leakage",
+    "label_conflicts",
+    "label_corrections",
+    "label_unmatched",
+)
 
 
 class Source(NamedTuple):

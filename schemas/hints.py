@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-__all__ = ["Expected", "KeyPath", "Kinded", "Misfit", "dotted"]
+__all__ = ["Expected", "KeyPath", "Kinded", "Misfit", "OneOrMore", "dotted"]
 
 #: Keys and indices from the top of a document (or of a section) down to a value.
 KeyPath: TypeAlias = tuple[str | int, ...]
@@ -33,6 +33,11 @@ class Kinded:
     """
 
     noun: str
+
+
+@dataclass(frozen=True, slots=True)
+class OneOrMore:
+    """Marker in ``Annotated``: a list, which may be written as its only item."""
 
 
 class Misfit(ValueError):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_orig
 
 from pydantic import BaseModel
 
-from schemas.hints import Expected, KeyPath, Kinded
+from schemas.hints import Expected, KeyPath, Kinded, OneOrMore
 
 __all__ = ["Annotation", "Form", "all_keys", "fields_of"]
 
@@ -57,6 +57,8 @@ class Annotation:
 
     def takes(self, form: Form) -> bool:
         """Whether something that looks like this may stand here."""
+        if form == "single value" and any(isinstance(mark, OneOrMore) for mark in self.marks):
+            return True
         return any(option is Any or _form(option) == form for option in self.options)
 
     @property

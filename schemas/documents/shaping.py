@@ -135,13 +135,12 @@ class Shaper:
         return shaped
 
     def _home(self, key: str) -> str:
-        """Say where a key belongs that is unknown where it stands; nothing when that is nowhere, or in several places."""
+        """Say where a key belongs that is unknown where it stands; nothing when that is nowhere, or in many places."""
         root = self.spots[()].annotation.section
         homes = {path[:-1] for path in all_keys(root) if path[-1] == key} if root else set()
-        if len(homes) != 1:
+        if not 1 <= len(homes) <= 2:
             return ""
-        home = homes.pop()
-        return f"it belongs under {dotted(home)!r}" if home else "it belongs at the top level"
+        return "it belongs " + " or ".join(f"under {dotted(home)!r}" if home else "at the top level" for home in sorted(homes, key=dotted))
 
     def _of_kind(self, spot: Spot, noun: str, at: KeyPath) -> Any:
         if isinstance(spot.node, Scalar):
@@ -187,6 +186,8 @@ class Shaper:
     def _place(self, details: ErrorDetails, at: KeyPath, known: Sequence[KeyPath]) -> None:
         """Report a finding of pydantic, unless something at that place has been reported before."""
         here = self._deepest(at, details["loc"])
+        if details["type"] == "default_factory_not_called":
+            return  # it follows from a key that is reported itself
         if any(here[: len(path)] == path for path in known):
             return
         spot = self.spots[here]

@@ -41,7 +41,7 @@ def test_the_example_means_what_it_says(folder: Folder) -> None:
     model = config.model("fraud")
     assert [role for role, _ in model.sources.items()] == ["features", "predictions", "labels"]
     assert model.sources.labels is not None
-    assert model.sources.labels.horizon == 7 * 86_400_000
+    assert model.sources.labels.horizon == (7 * 86_400_000,)
     assert model.references == {"3": "references/fraud-3.json", "default": LearnReference(learn=10_000)}
     assert model.plan("hour") == (["esr"], ["psi", "adwin", "page_hinkley"])
     assert model.plan("amount") == ([{"kind": "psi", "bins": 20}, {"kind": "adwin", "delta": 0.01}, "page_hinkley"], [])

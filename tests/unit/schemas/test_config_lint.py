@@ -57,23 +57,41 @@ def test_settings(folder: Folder, top: str, remark: str) -> None:
         (
             "binary",
             ALL.replace(", horizon: 7d", ""),
-            "warning models[0].sources.labels: no 'horizon': it is never decided that a label is missing, and no cohort ever matures",
+            "warning models[0].sources.labels: no 'horizon', so labels are waited for 1w",
         ),
         (
             "binary",
             f"{FEATURES}, {LABELS}",
             "error models[0].sources.labels: labels without 'predictions': there is nothing to join them with",
         ),
-        ("none", ALL, "warning models[0].sources.labels: labels for task 'none': no loss can be computed"),
+        (
+            "regression",
+            ALL.replace("prediction: label", "score: p"),
+            "error models[0].sources.predictions.fields: no 'prediction', which labels are compared with",
+        ),
+        ("none", ALL, "warning models[0].sources.labels: labels are configured but task is none: they are counted, not joined"),
         (
             "none",
-            FEATURES[:-1] + ", horizon: 1d}",
-            "warning models[0].sources.features.horizon: 'horizon' says something about labels only",
+            FEATURES.replace("id: id", "id: id, revision: r"),
+            "warning models[0].sources.features.fields.revision: 'revision' says something about labels only",
         ),
     ],
 )
 def test_labels(folder: Folder, task: str, sources: str, remark: str) -> None:
     assert remarks(folder, f"task: {task}", sources=sources) == [remark]
+
+
+def test_a_loss_without_a_task(folder: Folder) -> None:
+    assert "error models[0].monitors[0].subjects[0]: 'loss' can match nothing: labels are not joined for task 'none'" in remarks(
+        folder, "monitors: [{subjects: [loss, '*']}]", sources=ALL
+    )
+
+
+@pytest.mark.parametrize("line", ["positive: fraud", "threshold: 0.3"])
+def test_classes_without_a_class(folder: Folder, line: str) -> None:
+    key = line.partition(":")[0]
+    assert remarks(folder, "task: binary", line) == []
+    assert remarks(folder, "task: regression", line) == [f"warning models[0].{key}: {key!r} says something for task 'binary' only"]
 
 
 def test_references(folder: Folder) -> None:
@@ -91,8 +109,10 @@ def test_references(folder: Folder) -> None:
     [
         ("prediction", "none", FEATURES, "no source maps 'prediction'"),
         ("score", "none", f"{FEATURES}, {PREDICTIONS}", "no source maps 'score'"),
-        ("loss", "binary", f"{FEATURES}, {PREDICTIONS}", "a loss needs 'predictions' and 'labels'"),
-        ("label", "binary", ALL, "labels are watched through 'loss'"),
+        ("loss", "binary", f"{FEATURES}, {PREDICTIONS}", "it needs 'predictions' and 'labels'"),
+        ("label_delay", "binary", f"{FEATURES}, {PREDICTIONS}", "it needs 'predictions' and 'labels'"),
+        ("missed_positives", "regression", ALL, "there is a positive class for task 'binary' only"),
+        ("label source", "binary", ALL, "it says how labels are joined, and is not watched"),
         ("amount", "none", PREDICTIONS, "there is no source of features"),
         ("a*", "none", PREDICTIONS, "there is no source of features"),
     ],
