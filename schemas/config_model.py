@@ -205,6 +205,11 @@ class Model(Section):
         return list(decide), [spec for spec in explain if kind_of(spec) not in deciding]
 
     @property
+    def joins_labels(self) -> bool:
+        """Whether labels are joined with predictions: both are there, and the task says how to compare them."""
+        return self.task != "none" and self.sources.labels is not None and self.sources.predictions is not None
+
+    @property
     def config_hash(self) -> str:
         """``sha256:…`` of the model's section, defaults filled in: equal meaning, equal hash."""
         return "sha256:" + sha256(orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)).hexdigest()

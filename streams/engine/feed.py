@@ -69,6 +69,7 @@ class Feed:
     def __init__(self, silence_ms: int, state: Mapping[str, Any] | None = None) -> None:
         self._silence = SilenceWatch(silence_ms, None if state is None else state["silence"])
         self._facts: list[Fact] = []
+        self.silences: list[SilenceChange] = []  # at the rows of the newest release
         self._silent_after: set[int] = set()  # rows gone when all sources were silent; empty between batches
         if state is not None:
             self._facts = [_FACTS[kind](**{**fields, "source": Source(*fields["source"])}) for kind, fields in state["facts"]]
@@ -107,8 +108,8 @@ class Feed:
             else:
                 yield _of_fact(fact, row)
         self._facts = waiting
-        for change in self._silence.released(release, clocks):
-            yield _of_silence(change)
+        self.silences = list(self._silence.released(release, clocks))
+        yield from map(_of_silence, self.silences)
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on; JSON values only."""

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TypeVar
 
 import numpy as np
 
-from schemas.events import Codes, FloatArray, Int32Array, Int64Array, Position, Role
+from schemas.events import Codes, Fault, FloatArray, Int32Array, Int64Array, Position, Role
 from streams.engine.release import BoolArray, Piece, Release
 
-__all__ = ["RoleRows", "position_at", "rows_of", "time_at"]
+__all__ = ["LABEL_COLUMNS", "PREDICTION_COLUMNS", "RoleRows", "position_at", "rows_of", "time_at"]
 
-_Column = TypeVar("_Column", Int64Array, Int32Array)
+_Column = TypeVar("_Column", Int64Array, Int32Array, BoolArray)
 
 #: Columns that belong to a role; every other column is a feature.
 PREDICTION_COLUMNS = ("prediction", "score")
+LABEL_COLUMNS = ("label", "label source", "label revision")
 
 
 @dataclass(slots=True, eq=False)
@@ -30,7 +32,7 @@ class RoleRows:
     Parameters
     ----------
     role : Role
-        Features or predictions.
+        Which role.
     pieces : tuple of Piece
         Where the rows come from.
     order : int64 (n,), optional
@@ -58,11 +60,26 @@ class RoleRows:
         return sorted({n for p in self.pieces for n in p.block.category_names if self._mine(n)})
 
     def _mine(self, name: str) -> bool:
-        return name != "label" and (name in PREDICTION_COLUMNS) == (self.role == "predictions")
+        return name not in LABEL_COLUMNS and (name in PREDICTION_COLUMNS) == (self.role == "predictions")
 
     def times(self) -> Int64Array:
         """Event time of each row, ms."""
         return self._ordered(np.concatenate([p.block.times[p.lo : p.hi] for p in self.pieces]))
+
+    def ids(self) -> Sequence[str]:
+        """Prediction id of each row."""
+        ids = self.pieces[0].block.ids[self.pieces[0].lo : self.pieces[0].hi]
+        if len(self.pieces) > 1:
+            ids = tuple(chain.from_iterable(p.block.ids[p.lo : p.hi] for p in self.pieces))
+        return ids if self.order is None else [ids[i] for i in self.order.tolist()]
+
+    def has_role(self, role: Role) -> BoolArray:
+        """Whether the record of each row carries another role too."""
+        return self._ordered(np.repeat([role in p.block.roles for p in self.pieces], [len(p) for p in self.pieces]))
+
+    def faulty(self, subject: str, reason: Fault) -> BoolArray:
+        """Whether each row has this fault of `subject`."""
+        return self._ordered(np.concatenate([_faulty(p, subject, reason) for p in self.pieces]))
 
     def numbers(self, names: tuple[str, ...]) -> FloatArray:
         """Numeric columns `names`, shape (len(names), n), NaN where a row has no number."""
@@ -189,6 +206,14 @@ def _presence(piece: Piece) -> Iterator[tuple[str, BoolArray]]:
     block, rows = piece.block, slice(piece.lo, piece.hi)
     yield from zip(block.number_names, np.isfinite(block.numbers[:, rows]), strict=True)
     yield from ((name, codes.codes[rows] >= 0) for name, codes in zip(block.category_names, block.categories, strict=True))
+
+
+def _faulty(piece: Piece, subject: str, reason: Fault) -> BoolArray:
+    faults = piece.block.faults
+    flags = np.zeros(len(piece.block), np.bool_)
+    if subject in faults.subjects:
+        flags[faults.row[(faults.column == faults.subjects.index(subject)) & (faults.reason == reason)]] = True
+    return flags[piece.lo : piece.hi]
 
 
 def _piece_category(piece: Piece, name: str) -> Codes:

@@ -1,0 +1,142 @@
+"""Names that rows carry as text, as small integers: classes, versions, values of segments, sources of labels.
+
+Codes are given in order of first appearance in the released rows, so they do not depend on batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from schemas.events import Codes, FloatArray, Int32Array
+from schemas.labels import class_of
+from streams.engine.rows import RoleRows
+
+__all__ = ["MOST_CLASSES", "OTHER_CLASS", "Classes", "Names", "texts_of"]
+
+#: Classes of a model that are told apart; the rest is one class more.
+MOST_CLASSES = 1000
+OTHER_CLASS = "other"
+
+
+class Names:
+    """Codes of names, at most `most` of them; a name beyond has none (-1).
+
+    Examples
+    --------
+    >>> names = Names(most=2)
+    >>> names.coded(Codes(("de", "fr", "it"), np.array([2, 0, -1, 1, 2], np.int32))).tolist(), names.names
+    ([0, 1, -1, -1, 0], ['it', 'de'])
+    """
+
+    def __init__(self, *, most: int, names: Sequence[str] = ()) -> None:
+        self.names = list(names)
+        self._most = most
+        self._codes = {name: i for i, name in enumerate(self.names)}
+
+    def code(self, name: str) -> int:
+        """Code of a name; -1 when there is no room for it."""
+        if name not in self._codes and len(self.names) < self._most:
+            self._codes[name] = len(self.names)
+            self.names.append(name)
+        return self._codes.get(name, -1)
+
+    def coded(self, column: Codes) -> Int32Array:
+        """Code of each row; -1 where it has no name, or one without a code."""
+        table = np.full(len(column.values) + 1, -1, np.int32)
+        for code in first_appearances(column.codes):
+            table[code] = self.code(column.values[code])
+        return table[column.codes]
+
+
+class Classes:
+    """Codes of the classes that predictions and labels name.
+
+    For a binary model 1 is the positive class and 0 the other one. A third value has no code: it is counted, and told once.
+
+    Parameters
+    ----------
+    binary : bool
+        Whether there are two classes.
+    positive : str
+        The positive one, as `schemas.labels.class_of` writes it.
+    names : sequence of str
+        What `names` was, to go on from there.
+    """
+
+    def __init__(self, *, binary: bool, positive: str, names: Sequence[str] = ()) -> None:
+        self._binary, self._positive = binary, positive
+        self._names = Names(most=2 if binary else MOST_CLASSES, names=names)
+        if binary and not names:
+            self._names.code(positive)
+
+    @property
+    def names(self) -> list[str]:
+        """Classes in order of appearance; of a binary model the positive one is first."""
+        return self._names.names
+
+    def titles(self) -> list[str]:
+        """Names by code."""
+        if not self._binary:
+            return [*self.names, OTHER_CLASS]
+        return [self.names[1] if len(self.names) > 1 else f"not {self._positive}", self._positive]
+
+    def learn(self, columns: Sequence[tuple[Codes, Sequence[int]]]) -> None:
+        """Give codes to classes not seen before, by the place (`at`) of the rows in which they appear first."""
+        new: dict[str, int] = {}
+        for column, at in columns:
+            for code in first_appearances(column.codes):
+                row = int(at[int(np.argmax(column.codes == code))])
+                new[column.values[code]] = min(row, new.get(column.values[code], row))
+        for name in sorted(new, key=lambda name: (new[name], name)):
+            self._names.code(name)
+
+    def coded(self, column: Codes) -> tuple[FloatArray, int]:
+        """Class code of each row, NaN where there is none; and how many rows name a class that has no code."""
+        table = np.array([self._names.code(value) for value in column.values] + [-1], np.float64)
+        codes = table[column.codes]
+        strange = (codes < 0) & (column.codes >= 0)
+        if self._binary:
+            codes = np.where(codes < 0, np.nan, 1.0 - codes)
+        else:
+            codes = np.where(strange, len(self.names), np.where(codes < 0, np.nan, codes))
+        return codes, int(strange.sum())
+
+    def state(self) -> list[str]:
+        """Everything needed to go on."""
+        return list(self.names)
+
+
+def texts_of(rows: RoleRows, name: str, *, binary: bool) -> Codes:
+    """Class that each row names in column `name`, whether it is written as a number or as a string."""
+    values: dict[str, int] = {}
+    codes = np.full(len(rows), -1, np.int32)
+    if name in rows_names(rows, "category"):
+        column = rows.category(name)
+        table = [values.setdefault(class_of(v, binary=binary), len(values)) for v in column.values]
+        codes = np.array([*table, -1], np.int32)[column.codes]
+    if name in rows_names(rows, "number"):
+        numbers = rows.numbers((name,))[0]
+        given = np.isfinite(numbers)
+        distinct, inverse = np.unique(numbers[given], return_inverse=True)
+        of_number = [values.setdefault(class_of(float(v), binary=binary), len(values)) for v in distinct]
+        codes[given] = np.array(of_number, np.int32)[inverse]
+    return Codes(tuple(values), codes)
+
+
+def rows_names(rows: RoleRows, kind: str) -> set[str]:
+    """Names of all columns of one kind that the blocks of these rows have."""
+    return {n for p in rows.pieces for n in (p.block.number_names if kind == "number" else p.block.category_names)}
+
+
+def first_appearances(codes: Int32Array) -> list[int]:
+    """Distinct codes that are not -1, in order of first appearance."""
+    found, first = np.unique(codes, return_index=True)
+    return [int(found[i]) for i in np.argsort(first) if found[i] >= 0]
+
+
+def restored(most: int, state: Mapping[str, Any] | None, key: str) -> Names:
+    """Make the table that was saved under `key`, or an empty one."""
+    return Names(most=most, names=() if state is None else state[key])
