@@ -23,7 +23,7 @@ from schemas.events import FloatArray, Int64Array
 from schemas.reference import CategoricalProfile, Profile
 from streams.engine.history import History
 from streams.engine.rows import RoleRows
-from streams.engine.story import Story, effect_of, kind_of_change, rounded, summarise
+from streams.engine.story import Series, Story, effect_of, kind_of_change, measure_of, rounded, summarise
 
 __all__ = ["Group", "Observation"]
 
@@ -80,6 +80,8 @@ class Group:
         Part of the model's false-alarm budget that falls to this group, in (0, 1].
     reference_hash : str
         Content hash of the reference; stands in every alert.
+    series : Series, optional
+        Of outcomes only: which labels they have. It tells detectors of the same kind over several series apart.
     state : mapping, optional
         What `state` returned.
     """
@@ -92,6 +94,7 @@ class Group:
         rows_per_week: float,
         share: float,
         reference_hash: str,
+        series: Series | None = None,
         state: Mapping[str, Any] | None = None,
     ) -> None:
         plans = {s: plan for s in sorted(profiles) if (plan := model.plan(s))[0]}
@@ -100,6 +103,8 @@ class Group:
         self.subjects = numbers + categories
         self.profiles = [profiles[s] for s in self.subjects]
         self.reference_hash = reference_hash
+        self._series = series
+        self._measures = [measure_of(s, model.task) for s in self.subjects]
         self._number_names, self._category_names = numbers, categories
         self._vocabularies = [vocabulary_index(p) for p in self.profiles if isinstance(p, CategoricalProfile)]
         self._scaler = Scaler(self.profiles)
@@ -128,7 +133,23 @@ class Group:
 
     def process(self, rows: RoleRows, columns: Int64Array | None, times: Int64Array) -> list[Observation]:
         """Take a batch: `columns` of `rows` (all when None), with their event times; return what was observed, by column."""
-        values = self.matrix(rows, columns)
+        return self.take(self.matrix(rows, columns), times)
+
+    def take(self, values: FloatArray, times: Int64Array) -> list[Observation]:
+        """Take a batch as numbers.
+
+        Parameters
+        ----------
+        values : float64 (subjects, n)
+            In the order of `subjects`; NaN is missing, a category is its index in the reference's vocabulary.
+        times : int64 (n,)
+            Event times, ms since the epoch.
+
+        Returns
+        -------
+        list of Observation
+            By column.
+        """
         if not len(times) or not self.subjects:
             return []
         scaled = self._scaler.apply(values)
@@ -187,27 +208,32 @@ class Group:
         row = int(slot.rows[finding.row])
         evidence = self._evidence(slot, finding, row, times)
         started = self._history.time(finding.onset, times)
-        effect = effect_of(self.profiles[row], self._history.values(row, finding.onset, finding.index + 1, values), finding.cause)
+        window = self._history.values(row, finding.onset, finding.index + 1, values)
+        effect = effect_of(self.profiles[row], window, finding.cause, self._measures[row])
+        kind = kind_of_change(self.subjects[row], finding.cause)
         story = Story(
-            kind=kind_of_change(self.subjects[row], finding.cause),
+            kind=kind,
             severity="warning",
             started_ms=started,
             onset=finding.onset,
             index=finding.index,
             cause=finding.cause,
-            summary=summarise(self.subjects[row], effect, started, evidence, finding.cause),
+            summary=summarise(
+                self.subjects[row], effect, started, evidence, finding.cause, self._series.note(kind) if self._series else ""
+            ),
             evidence=tuple(evidence),
             effect=effect,
             reference=self.reference_hash,
+            provisional=self._series.provisional(kind) if self._series else None,
         )
         return Observation(
             column=finding.index - self._history.seen,
             subject=self.subjects[row],
-            detector=slot.kind,
+            detector=slot.kind if self._series is None else self._series.detector(slot.kind),
             decides=slot.decides,
             finding=finding,
             story=story,
-            agreeing=tuple(e.detector for e in evidence if e.breached),
+            agreeing=() if story.provisional else tuple(e.detector for e in evidence if e.breached),
             watching=self._watching[row],
         )
 
@@ -221,6 +247,7 @@ class Group:
             breached=finding.change == "change",
             decides=slot.decides,
             window=window,
+            series=self._series.name if self._series else None,
         )
         if not slot.decides:  # the others have not come to this row, or are past it
             return [own]
@@ -247,6 +274,7 @@ class Group:
             threshold=rounded(threshold),
             breached=recent and since.change == "change",
             decides=slot.decides,
+            series=self._series.name if self._series else None,
         )
 
     def scores(self) -> Iterator[tuple[str, str, float, float]]:

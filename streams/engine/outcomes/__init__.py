@@ -1,0 +1,1 @@
+"""Outcomes: predictions matched with their labels, and what is watched of them."""
