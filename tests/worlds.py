@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -26,7 +26,7 @@ def block_of(
     *,
     stamps: np.ndarray,
     role: Role = "features",
-    categories: dict[str, Sequence[str | None]] | None = None,
+    categories: Mapping[str, Sequence[str | None]] | None = None,
     version: str | Sequence[str] = "1",
     segments: Sequence[Sequence[str | None]] = (),
     first_offset: int = 0,
