@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.options import ConfigFile, Json, load, write
+from streams.cli.options import ConfigFile, Json, duration, load, write
 from streams.cli.recorded import Inputs, Since, Until, open_history, remark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from schemas.alerts import Alert
+    from schemas.config import Config
     from streams.engine import EngineStats
     from streams.replay.runner import ReplayResult
 
@@ -36,6 +37,13 @@ def backtest(
     since: Since = None,
     until: Until = None,
     inputs: Inputs = None,
+    assume_delay: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION",
+            help="Labels arrived this long after their time, all else at its own, unless records say when (fields.arrived).",
+        ),
+    ] = None,
     alerts: Annotated[Path | None, typer.Option(metavar="OUT.jsonl", help="Write the alert events there, one a line.")] = None,
     fail_on: Annotated[Level | None, typer.Option(help="Exit with 3 when there is an alert of this severity or a higher one.")] = None,
     json: Json = False,
@@ -48,8 +56,9 @@ def backtest(
     from streams.references import load_references
     from streams.replay.runner import replay, unhurried
 
+    delay_ms = _delay(loaded, assume_delay)
     engine = Engine(unhurried(loaded), load_references(loaded, config.parent))
-    source, _ = open_history(loaded, inputs, since, until)
+    source, _ = open_history(loaded, inputs, since, until, assume_delay_ms=delay_ms)
     with progress_of(source.size) as progress:
         result = replay(engine, source, progress=progress)
     if alerts is not None:
@@ -66,11 +75,21 @@ def backtest(
         raise typer.Exit(DRIFT_FOUND)
 
 
+def _delay(config: Config, text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not any(model.task != "none" and model.sources.labels for model in config.models):
+        raise typer.BadParameter("no model joins labels; expected one with a task and sources.labels", param_hint="--assume-delay")
+    return duration(text)
+
+
 def _say(result: ReplayResult) -> None:
     """Say on stderr how it went."""
     from streams.cli.terminal import note
 
     remark(result.tally)
+    if result.assumption is not None:
+        note(result.assumption)
     for line in _shortcomings(result.stats):
         note(f"warning: {line}")
     rate = result.tally.records / max(result.seconds, 1e-9)

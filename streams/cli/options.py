@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from schemas.config import Config
 
-__all__ = ["ConfigFile", "Json", "load", "when", "write"]
+__all__ = ["ConfigFile", "Json", "duration", "load", "when", "write"]
 
 ConfigFile = Annotated[
     Path, typer.Option("-c", "--config", envvar="DRIFTSONDE_CONFIG", metavar="FILE", help="The configuration, YAML, TOML or JSON.")
@@ -32,6 +32,22 @@ def load(path: Path) -> Config:
     from schemas.config_file import load_config
 
     return load_config(path, env=os.environ, detectors=available())
+
+
+def duration(text: str) -> int:
+    """Read a duration given on the command line, ms.
+
+    Raises
+    ------
+    typer.BadParameter
+        It is none.
+    """
+    from schemas.durations import milliseconds
+
+    try:
+        return milliseconds(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def when(text: str | None) -> int | None:

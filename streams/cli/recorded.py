@@ -12,7 +12,7 @@ from streams.cli.terminal import note
 
 if TYPE_CHECKING:
     from schemas.config import Config
-    from streams.replay.intake import Bindings
+    from streams.replay.arrival import Bindings
     from streams.replay.source import ReplaySource
     from streams.replay.tally import Tally
 
@@ -33,9 +33,20 @@ Until = Annotated[str | None, typer.Option(metavar="TIME", help="End of the topi
 
 
 def open_history(
-    config: Config, inputs: list[str] | None, since: str | None, until: str | None, *, bindings: Bindings | None = None
+    config: Config,
+    inputs: list[str] | None,
+    since: str | None,
+    until: str | None,
+    *,
+    bindings: Bindings | None = None,
+    assume_delay_ms: int | None = None,
 ) -> tuple[ReplaySource, str]:
     """Return the source of recorded history, and in words what it is.
+
+    Parameters
+    ----------
+    bindings, assume_delay_ms
+        See `KafkaRange` and `FileSource`.
 
     Raises
     ------
@@ -53,7 +64,7 @@ def open_history(
             files = files_by_topic(config, inputs)
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--input") from None
-        return FileSource(config, files), ", ".join(str(path) for path in files.values())
+        return FileSource(config, files, assume_delay_ms=assume_delay_ms), ", ".join(str(path) for path in files.values())
     from schemas.alerts import iso
     from streams.replay.kafka_range import KafkaRange
 
@@ -62,7 +73,8 @@ def open_history(
         raise typer.BadParameter(f"the range ends before it begins: --since {iso(begin)}, --until {iso(end)}")
     topics = config.source_topics() if bindings is None else bindings
     words = [", ".join(topics), "" if begin is None else f"from {iso(begin)}", "" if end is None else f"to {iso(end)}"]
-    return KafkaRange(config, since_ms=begin, until_ms=end, bindings=bindings), " ".join(filter(None, words))
+    source = KafkaRange(config, since_ms=begin, until_ms=end, bindings=bindings, assume_delay_ms=assume_delay_ms)
+    return source, " ".join(filter(None, words))
 
 
 def _spare_the_collector() -> None:

@@ -3,7 +3,7 @@
 A mapped path is found in the column of that name, else in the column named like its last part: ``model.version`` may be a column
 ``model.version`` or ``version``. Features are the columns below their path (``payload.features.amount``), or, when there are none,
 all columns that are mapped to nothing else. Cells that read as finite numbers are numbers, empty ones are null; ids, versions,
-model names, predictions and labels stay as they are written.
+names of models and of label sources stay as they are written.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ __all__ = ["STAMP", "RowMapping", "number_or_text"]
 STAMP = "$timestamp"
 
 #: Fields that name things: their cells are never read as numbers.
-NAMES = ("id", "version", "model")
-VALUES = ("time", "prediction", "score", "label")
+NAMES = ("id", "version", "model", "source")
+VALUES = ("time", "arrived", "prediction", "score", "label", "revision")
+#: Fields without which no row can be used.
+NEEDED = ("id", "time", "arrived")
 
 
 def number_or_text(cell: str) -> float | str | None:
@@ -93,7 +95,7 @@ class RowMapping:
                 if column is not None:
                     taken[path] = column
                     self._columns.append((places[column], tuple(path.split(".")), _text if field in NAMES else number_or_text))
-                elif field in ("id", "time"):
+                elif field in NEEDED:
                     raise DataError(f"{where}: no column for {field!r} (mapped to {path!r}); found {', '.join(header)}")
         for path in segments:
             if "." in path and path in places and path not in taken:

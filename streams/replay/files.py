@@ -1,8 +1,9 @@
 """Files in place of topics: JSON lines and CSV, plain or gzipped.
 
 A file stands for partition 0 of its topic, and the offset of a record is its line number less one, so an alert's position reads as
-usual. A file has no clock but the times in it: the mapped event time of a row is its record timestamp. Where the mapping asks for
-Kafka's own (``$timestamp``), each row must carry it in a field of that name.
+usual. A file has no clock but the times in it: a row arrives when ``fields.arrived`` says, else at its mapped event time, labels by the
+delay later that the user assumes. Where the mapping asks for Kafka's own time (``$timestamp``), each row must carry it in a field of that
+name.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from schemas.codec import Raw
 from schemas.config import Config
 from schemas.dead_letters import DeadLetter
 from schemas.events import Block, Source
+from streams.replay.arrival import Arrivals
 from streams.replay.csv_rows import STAMP, RowMapping
 from streams.replay.intake import Intake
 from streams.replay.lines import Lines, csv_records, json_records
@@ -37,16 +39,19 @@ class FileSource:
         The configuration.
     files : mapping of topic to Path
         ``.csv`` and ``.csv.gz`` are CSV, anything else is JSON lines. Topics without a file are left out.
+    assume_delay_ms : int, optional
+        See `Arrivals`.
     """
 
-    def __init__(self, config: Config, files: Mapping[str, Path]) -> None:
+    def __init__(self, config: Config, files: Mapping[str, Path], *, assume_delay_ms: int | None = None) -> None:
         self._files = dict(sorted(files.items()))
         self._bindings = {topic: bound for topic, bound in config.source_topics().items() if topic in files}
+        self.arrivals = Arrivals(self._bindings, stamped=False, assume_delay_ms=assume_delay_ms)
         self.size = sum(path.stat().st_size for path in files.values())
 
     def read(self) -> Iterator[Read]:
         """Yield what the files have, always from the one that is furthest behind."""
-        intake = Intake(self._bindings, {Source(topic, 0): 0 for topic in self._files}, most_held=0)
+        intake = Intake(self._bindings, {Source(topic, 0): 0 for topic in self._files}, arrivals=self.arrivals, most_held=0)
         order = _Order()
         yield Read(messages=intake.announcements())
         lines = {Source(topic, 0): self._open(topic, path) for topic, path in self._files.items()}
@@ -58,7 +63,7 @@ class FileSource:
                     yield Read(intake.end(source), done=done, notes=order.remarks(source, self._files[source.topic]))
                     continue
                 records = [t for t in taken if isinstance(t, Raw)]
-                blocks, letters = intake.take(source, records, stamped_by_event=True) if records else ((), [])
+                blocks, letters = intake.take(source, records) if records else ((), [])
                 order.add(blocks)
                 letters += [t for t in taken if isinstance(t, DeadLetter)]
                 yield Read(blocks, tuple(letters), len(taken), done)

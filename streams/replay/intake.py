@@ -6,15 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from schemas.codec import Decoder, Raw
-from schemas.config import Model, SourceConfig
 from schemas.dead_letters import DeadLetter
-from schemas.events import Announcement, Block, End, Role, Source
+from schemas.events import Announcement, Block, End, Source
+from streams.replay.arrival import Arrivals, Bindings
 from streams.replay.pacing import Pacer
 
-__all__ = ["Bindings", "Intake"]
-
-#: What to read from each topic: (model, role, mapping), as `Config.source_topics` says.
-Bindings = Mapping[str, Sequence[tuple[Model, Role, SourceConfig]]]
+__all__ = ["Intake"]
 
 
 class Intake:
@@ -26,11 +23,14 @@ class Intake:
         What to read from each topic.
     starts : mapping of Source to int
         All sources, with the first offset that is read of each.
+    arrivals : Arrivals
+        When records count as having arrived.
     most_held : int
         See `Pacer`.
     """
 
-    def __init__(self, bindings: Bindings, starts: Mapping[Source, int], *, most_held: int) -> None:
+    def __init__(self, bindings: Bindings, starts: Mapping[Source, int], *, arrivals: Arrivals, most_held: int) -> None:
+        self._arrivals = arrivals
         self._decoders = {topic: Decoder(topic, list(bound)) for topic, bound in bindings.items()}
         self._models: dict[Source, list[str]] = {}
         for source in sorted(starts):
@@ -42,13 +42,8 @@ class Intake:
         """Return the complete set of each model's sources."""
         return tuple(Announcement(model, tuple(sources)) for model, sources in sorted(self._sources_by_model().items()))
 
-    def take(self, source: Source, records: Sequence[Raw], *, stamped_by_event: bool = False) -> tuple[tuple[Block, ...], list[DeadLetter]]:
+    def take(self, source: Source, records: Sequence[Raw]) -> tuple[tuple[Block, ...], list[DeadLetter]]:
         """Decode consecutive records of one source, at least one.
-
-        Parameters
-        ----------
-        stamped_by_event : bool
-            The records have no timestamp of their own: their event times take its place.
 
         Returns
         -------
@@ -61,7 +56,7 @@ class Intake:
         decoded = self._decoders[source.topic].decode(
             source.partition, records, start=records[0].offset, end=records[-1].offset + 1, now_ms=None
         )
-        blocks = tuple(self._joined(block, stamped_by_event) for block in decoded.blocks)
+        blocks = tuple(self._joined(block) for block in decoded.blocks)
         self.pacer.took(blocks)
         return blocks, decoded.dead_letters
 
@@ -75,10 +70,10 @@ class Intake:
         self.pacer.ended(source)
         return tuple(End(model, source) for model in self._models[source])
 
-    def _joined(self, block: Block, stamped_by_event: bool) -> Block:
+    def _joined(self, block: Block) -> Block:
         key = (block.model, block.source)
         start, self._next[key] = self._next[key], block.end
-        return replace(block, start=start, stamps=block.times if stamped_by_event else block.stamps)
+        return replace(self._arrivals.stamp(block), start=start)
 
     def _sources_by_model(self) -> dict[str, list[Source]]:
         found: dict[str, list[Source]] = {}

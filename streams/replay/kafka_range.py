@@ -20,7 +20,8 @@ from schemas.config import Config
 from schemas.dead_letters import DeadLetter
 from schemas.errors import BrokerError
 from schemas.events import Source
-from streams.replay.intake import Bindings, Intake
+from streams.replay.arrival import Arrivals, Bindings
+from streams.replay.intake import Intake
 from streams.replay.kafka_client import connect, offsets_at, partition_counts, watermarks
 from streams.replay.source import Read
 
@@ -57,6 +58,8 @@ class KafkaRange:
         Raw timestamps, [since, until); by default from the first record that is still there to the last there is now.
     bindings : mapping, optional
         What to read from each topic.
+    assume_delay_ms : int, optional
+        See `Arrivals`.
 
     Raises
     ------
@@ -65,10 +68,17 @@ class KafkaRange:
     """
 
     def __init__(
-        self, config: Config, *, since_ms: int | None = None, until_ms: int | None = None, bindings: Bindings | None = None
+        self,
+        config: Config,
+        *,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+        bindings: Bindings | None = None,
+        assume_delay_ms: int | None = None,
     ) -> None:
         self._config = config
         self._bindings = config.source_topics() if bindings is None else bindings
+        self.arrivals = Arrivals(self._bindings, stamped=True, assume_delay_ms=assume_delay_ms)
         self._since_ms = since_ms
         with closing(connect(config)) as consumer:
             counts = partition_counts(consumer, list(self._bindings))
@@ -79,7 +89,8 @@ class KafkaRange:
     def read(self) -> Iterator[Read]:
         """Yield what the range holds; partitions are read side by side."""
         parts = {source: replace(part) for source, part in self._parts.items()}
-        intake = Intake(self._bindings, {source: part.next for source, part in parts.items()}, most_held=MOST_HELD)
+        starts = {source: part.next for source, part in parts.items()}
+        intake = Intake(self._bindings, starts, arrivals=self.arrivals, most_held=MOST_HELD)
         yield Read(intake.announcements())
         with closing(connect(self._config, enable_partition_eof=True, fetch_wait_max_ms=FETCH_WAIT_MS)) as consumer:
             yield from _Reading(consumer, parts, intake, self._since_ms).run()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from schemas.alerts import Alert
 from schemas.config import Config
+from schemas.errors import DataError
 from streams.engine import Engine, EngineStats
 from streams.replay.source import Read, ReplaySource
 from streams.replay.tally import Tally
@@ -30,12 +31,15 @@ class ReplayResult:
         What became of the records.
     seconds : float
         How long it took, by the wall clock.
+    assumption : str, optional
+        What was assumed of the records' arrival.
     """
 
     alerts: tuple[Alert, ...]
     stats: EngineStats
     tally: Tally
     seconds: float
+    assumption: str | None = None
 
 
 def unhurried(config: Config) -> Config:
@@ -62,7 +66,13 @@ def replay(
         Is told of each alert as it is raised.
     progress : callable, optional
         Is shown each step of reading.
+
+    Raises
+    ------
+    DataError
+        It is not known when labels arrived; see `streams.replay.arrival.Arrivals`.
     """
+    _check(source)
     began = time.monotonic()
     alerts: list[Alert] = []
     tally = Tally()
@@ -74,4 +84,10 @@ def replay(
         tally.add(read, source)
         if progress is not None:
             progress(read)
-    return ReplayResult(tuple(alerts), engine.stats(), tally, time.monotonic() - began)
+    _check(source)
+    return ReplayResult(tuple(alerts), engine.stats(), tally, time.monotonic() - began, source.arrivals.assumption())
+
+
+def _check(source: ReplaySource) -> None:
+    if (why := source.arrivals.refusal()) is not None:
+        raise DataError(why)

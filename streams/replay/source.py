@@ -8,6 +8,7 @@ from typing import Protocol
 
 from schemas.dead_letters import DeadLetter
 from schemas.events import Message
+from streams.replay.arrival import Arrivals
 
 __all__ = ["Read", "ReplaySource"]
 
@@ -42,6 +43,8 @@ class ReplaySource(Protocol):
 
     #: Total of `Read.done`, in whatever unit the source counts (bytes of files, records of topics).
     size: int
+    #: When the records arrived, as far as it is known.
+    arrivals: Arrivals
 
     def read(self) -> Iterator[Read]:
         """Yield announcements first, then blocks, and for each source at its end an `End`."""

@@ -155,6 +155,27 @@ def test_alerts_for_programs_are_json_lines_on_stdout_and_in_a_file(built: Path)
     assert 500 <= alert.data.position.offset < 600
 
 
+JOINED = """\
+      predictions: {topic: p, fields: {id: id, time: ts, prediction: y}}
+      labels: {topic: l, fields: {id: id, time: ts, label: y}, horizon: 1d}
+    task: binary
+    references: {default: {learn: 100}}"""
+
+
+def test_a_backtest_must_know_when_labels_arrived(project: Path) -> None:
+    config = project / "driftsonde.yaml"
+    config.write_text(CONFIG.replace('    references: {"1": references/1.json}', JOINED))
+    live = write_lines(project / "live.jsonl", [{"id": i, "ts": 1_767_571_200 + i, "y": 1} for i in range(300)])
+    command = ["backtest", "-c", config, "--input", f"predictions={live}", "--input", f"labels={live}"]
+    refused = run(*command)
+    assert refused.exit_code == 4
+    assert refused.stderr.startswith("error: model 'fraud': labels come from a file, which does not say when they arrived")
+    assert refused.stdout == ""
+    assumed = run(*command, "--assume-delay", "90m")
+    assert assumed.exit_code == 0, assumed.stderr
+    assert "labels assumed to arrive 1h30m after their time" in assumed.stderr
+
+
 def test_records_that_can_not_be_used_are_told_and_do_not_stop_a_backtest(built: Path) -> None:
     live = write_lines(built / "live.jsonl", [*rows(300), b"{", b"[]", b"}"])
     result = run("backtest", "-c", built / "driftsonde.yaml", "--input", f"features={live}")
@@ -171,6 +192,7 @@ def test_records_that_can_not_be_used_are_told_and_do_not_stop_a_backtest(built:
         ["--since", "yesterday"],
         ["--since", "1h", "--until", "2h"],
         ["--fail-on", "drift"],
+        ["--assume-delay", "1h"],
     ],
 )
 def test_wrong_usage_exits_with_2(built: Path, arguments: list[str]) -> None:

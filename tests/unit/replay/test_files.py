@@ -160,6 +160,14 @@ def test_a_header_that_does_not_fit_is_an_error(tmp_path: Path, text: str, messa
         read_all(FileSource(config(), {"f": path}))
 
 
+def test_a_column_that_says_when_rows_arrived_must_be_there(tmp_path: Path) -> None:
+    features = {**FEATURES, "fields": {**FEATURES["fields"], "arrived": "seen.at"}}
+    path = tmp_path / "f.csv"
+    path.write_text("id,ts,version,a\n1,1767571200,3,1\n")
+    with pytest.raises(DataError, match="no column for 'arrived'"):
+        read_all(FileSource(config(features=features), {"f": path}))
+
+
 def test_topics_without_a_file_are_not_waited_for(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "f.jsonl", [row(0, a=1)])
     reads = read_all(FileSource(config(features=FEATURES, predictions=PREDICTIONS), {"f": path}))
