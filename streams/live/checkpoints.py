@@ -3,40 +3,45 @@
 Restoring a journal partition:
 
 1. write a claim to the state topic, so that the owner before us stops writing;
-2. take the newest whole checkpoint (`streams.live.state_topic`); read the journal on where it says, never at the group's committed
+2. take the newest whole checkpoint (`streams.live.restoring`); read the journal on where it says, never at the group's committed
    offset: a checkpoint and its journal offset fit each other whoever wrote them;
 3. read what the alert topic has got since that checkpoint; those alerts will come again and are not sent twice.
 
-Saving it: has somebody else claimed the partition? → send the outbox, wait for every acknowledgement → write the chunks, then the
-manifest, wait → commit the journal offset, which is only a fallback and shows the lag.
+Saving it: has somebody else claimed the partition? → send the outbox, wait for every acknowledgement → write the parts that no checkpoint
+has written yet (`streams.live.state_parts`), wait → write the chunks, then the manifest, wait → delete parts that nobody needs any more →
+commit the journal offset, which is only a fallback and shows the lag.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic, time
+from typing import Any
 
 import orjson
 
 from schemas import snapshot
 from schemas.config import Config
-from schemas.errors import BrokerError, FormatError
+from schemas.errors import BrokerError
 from streams.engine.kernel import Engine
 from streams.engine.monitors import References
-from streams.live.log_reader import Bounds, LogReader, LogRecord
+from streams.live.log_reader import Bounds, LogReader
 from streams.live.outlet import Outlet
+from streams.live.restoring import find_checkpoint
 from streams.live.slots import Slot
-from streams.live.state_topic import Manifest, claim_key, greatest_token, manifests, records_of, snapshot_of, stale_keys
+from streams.live.state_parts import Part, Shelf, records_of_part
+from streams.live.state_topic import claim_key, records_of
 
 __all__ = ["Checkpointer", "Tenure"]
 
 logger = logging.getLogger(__name__)
 
-#: How many records of the end of a state partition to read at first; more only when they hold no whole checkpoint.
-TAILS = (100, 2_000, None)
+#: Bytes from which a sealed leaf becomes a part; records of its own, and their deletion, don't pay for fewer.
+PART_FROM = 16_384
 #: Rows after which a checkpoint is due before its time: they are what a restart has to do again.
 ROWS_AT_MOST = 50_000
 
@@ -60,10 +65,12 @@ class Tenure:
     committed : int
         Offset known to be committed.
     snapshot_bytes, seconds : int, float
-        Its size before compression, and how long it took.
+        What had to be written for it, before compression, and how long it took.
     stale : list of lists
         Keys of former owners, deleted after the first checkpoint (those older than what was restored) and the second (the rest: by then
         both of our slots are whole).
+    shelf : Shelf
+        Parts on the state topic.
     superseded_at : float or None
         When (monotonic) it was found that somebody else has claimed the partition: from then nothing of this slot may leave the worker.
     """
@@ -73,6 +80,7 @@ class Tenure:
     token: int
     state_end: int
     stale: list[list[bytes]]
+    shelf: Shelf
     epoch: int = 0
     saved: int | None = None
     saved_at: float = field(default_factory=time)
@@ -144,16 +152,8 @@ class Checkpointer:
         sent = await self._outlet.record(self._config.state_topic, key=claim_key(partition), value=claim, partition=partition)
         claim_offset = (await sent).offset
         journal = (await self._log.bounds(self._config.journal_topic, [partition]))[partition]
-        first = (await self._log.bounds(self._config.state_topic, [partition]))[partition].first
-        for tail in TAILS:
-            start = first if tail is None else max(first, claim_offset - tail)
-            records = await self._log.read(self._config.state_topic, partition, start, claim_offset + 1)
-            manifest, engine = self._newest(partition, records)
-            if manifest is not None or start == first:
-                break
-        token = max(greatest_token(records), claim_offset) + 1
-        older = [] if manifest is None else stale_keys(records, below=manifest.token)
-        stale = [older, [key for key in stale_keys(records, below=token) if key not in set(older)]]
+        restored = await find_checkpoint(self._log, self._config.state_topic, partition, claim=claim_offset, make=self._engine)
+        manifest = restored.manifest
         if manifest is None:
             position = journal.first if committed is None else committed
             logger.info("journal partition %d: no checkpoint, starting with an empty state at offset %d", partition, position)
@@ -161,20 +161,11 @@ class Checkpointer:
             position = manifest.journal
             logger.info("journal partition %d: restored checkpoint %s, reading on at offset %d", partition, manifest.prefix, position)
         sent_since = await self._alerts_since({} if manifest is None else manifest.alerts)
-        slot = Slot(engine, _within(journal, position, partition), alerts_sent=sent_since)
-        return Tenure(partition, slot, token, claim_offset + 1, stale)
+        slot = Slot(restored.engine, _within(journal, position, partition), alerts_sent=sent_since)
+        return Tenure(partition, slot, restored.token, claim_offset + 1, restored.stale, restored.shelf)
 
-    def _newest(self, partition: int, records: list[LogRecord]) -> tuple[Manifest | None, Engine]:
-        found, damaged = manifests(records, partition)
-        for error in damaged:
-            logger.warning("journal partition %d: passing over a checkpoint: %s", partition, error)
-        for manifest in found:
-            try:
-                _, tree = snapshot.unpack(snapshot_of(manifest, records))
-                return manifest, Engine(self._config, self._references, state=tree)
-            except FormatError as error:
-                logger.warning("journal partition %d: passing over a checkpoint: %s", partition, error)
-        return None, Engine(self._config, self._references)
+    def _engine(self, state: Mapping[str, Any] | None) -> Engine:
+        return Engine(self._config, self._references, state=state)
 
     async def _alerts_since(self, ends: Mapping[int, int]) -> set[str]:
         topic = self._config.alerts.topic
@@ -216,9 +207,9 @@ class Checkpointer:
         slot, position, tree, rows = tenure.slot, tenure.slot.next_offset, tenure.slot.engine.snapshot(), tenure.slot.rows
         await slot.flush(self._outlet.send)
         await slot.acknowledgements.wait()
-        packed = await asyncio.to_thread(
-            snapshot.pack, tree, header={"application": self._config.application, "partition": tenure.partition}
-        )
+        parts, part_bytes = await self._save_parts(tenure, tree)
+        header = {"application": self._config.application, "partition": tenure.partition, **tenure.shelf.header(parts.values())}
+        packed = await asyncio.to_thread(snapshot.pack, tree, header=header, without=parts)
         records = await asyncio.to_thread(
             records_of,
             packed,
@@ -232,25 +223,53 @@ class Checkpointer:
         await self._write(tenure, records[-1:])
         tenure.epoch += 1
         tenure.saved, tenure.saved_at = position, time()
-        tenure.snapshot_bytes, tenure.seconds = len(packed), monotonic() - start
+        tenure.snapshot_bytes, tenure.seconds = len(packed) + part_bytes, monotonic() - start
+        tenure.shelf.checkpointed(parts.values())
         slot.rows -= rows
         if tenure.stale:
-            await self._write(tenure, [(key, None) for key in tenure.stale.pop(0)])
+            await self._write(tenure, [(key, None) for key in tenure.stale[0]])
+            tenure.stale.pop(0)
+        await self._write(tenure, [(key, None) for key in tenure.shelf.unneeded()])
+        tenure.shelf.deleted()
 
-    async def _write(self, tenure: Tenure, records: Iterable[tuple[bytes, bytes | None]]) -> None:
+    async def _save_parts(self, tenure: Tenure, tree: snapshot.Tree) -> tuple[dict[str, Part], int]:
+        """Write what is sealed and not on the topic yet, one after the other: a large state is not packed in memory as a whole.
+
+        Returns the parts of this checkpoint by name, and the bytes of those that had to be written.
+        """
+        shelf, packed_bytes = tenure.shelf, 0
+        apart = [leaf for leaf in snapshot.sealed_in(tree).values() if sum(column.nbytes for column in leaf.values()) >= PART_FROM]
+        for leaf in apart:
+            if shelf.holds(leaf.name):
+                continue
+            packed = await asyncio.to_thread(snapshot.pack_part, leaf)
+            if shelf.recognises(leaf.name, packed):
+                continue
+            records = await asyncio.to_thread(records_of_part, leaf.name, packed, partition=tenure.partition, token=tenure.token)
+            offset = await self._write(tenure, records)
+            stored = sum(len(value or b"") for _, value in records)
+            shelf.add(Part(leaf.name, tenure.token, offset, len(packed), zlib.crc32(packed), stored))
+            packed_bytes += len(packed)
+        return shelf.named(leaf.name for leaf in apart), packed_bytes
+
+    async def _write(self, tenure: Tenure, records: Iterable[tuple[bytes, bytes | None]]) -> int:
+        """Write records and wait for them; return the lowest offset."""
         state = self._config.state_topic
         sent = [await self._outlet.record(state, key=key, value=value, partition=tenure.partition) for key, value in records]
-        for written in await asyncio.gather(*sent):
-            if written.offset == tenure.state_end:  # else somebody has written before us: the next look must see what
+        offsets = [written.offset for written in await asyncio.gather(*sent)]
+        for offset in offsets:
+            if offset == tenure.state_end:  # else somebody has written before us: the next look must see what
                 tenure.state_end += 1
+        return min(offsets, default=tenure.state_end)
 
     async def _look_for_claims(self, tenure: Tenure) -> None:
         """Has another worker claimed the partition since we looked last?"""
         state = self._config.state_topic
         end = (await self._log.bounds(state, [tenure.partition]))[tenure.partition].next
         if end > tenure.state_end:
-            newer = await self._log.read(state, tenure.partition, tenure.state_end, end)
+            newer = await self._log.read(state, tenure.partition, tenure.state_end, end, wanted=lambda _: False)
             tenure.state_end = end
+            tenure.shelf.lost({record.key for record in newer if record.key is not None and record.value is None})
             if any(record.key == claim_key(tenure.partition) for record in newer):
                 tenure.superseded_at = monotonic()
                 logger.warning("journal partition %d: another worker has claimed it, nothing more is sent from here", tenure.partition)

@@ -15,7 +15,7 @@ from schemas.config import Config
 from schemas.errors import BrokerError
 from streams.live.credentials import librdkafka
 
-__all__ = ["Bounds", "KafkaLog", "LogReader", "LogRecord"]
+__all__ = ["Bounds", "KafkaLog", "LogReader", "LogRecord", "Wanted", "everything"]
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +41,15 @@ class Bounds(NamedTuple):
     next: int
 
 
+#: Whether the value of a record with this key is needed.
+Wanted = Callable[[bytes | None], bool]
+
+
+def everything(_: bytes | None) -> bool:
+    """Want all values."""
+    return True
+
+
 class LogReader(Protocol):
     """What restoring needs of a log; `KafkaLog` in production, lists in tests. Raises BrokerError when trying again may help."""
 
@@ -52,8 +61,11 @@ class LogReader(Protocol):
         """Return the offsets of partitions."""
         ...
 
-    async def read(self, topic: str, partition: int, start: int, end: int) -> list[LogRecord]:
-        """Return the records with start <= offset < end that are still there, in order."""
+    async def read(self, topic: str, partition: int, start: int, end: int, *, wanted: Wanted = everything) -> list[LogRecord]:
+        """Return the records with start <= offset < end that are still there, in order.
+
+        Of those whose key isn't `wanted` the value is not kept: it is empty, or None where it was None.
+        """
         ...
 
 
@@ -86,9 +98,9 @@ class KafkaLog:
         """Return the offsets of partitions."""
         return await self._ask(self._bounds, topic, partitions)
 
-    async def read(self, topic: str, partition: int, start: int, end: int) -> list[LogRecord]:
-        """Return the records with start <= offset < end that are still there, in order."""
-        return await self._ask(self._read, topic, partition, start, end) if start < end else []
+    async def read(self, topic: str, partition: int, start: int, end: int, *, wanted: Wanted = everything) -> list[LogRecord]:
+        """Return the records with start <= offset < end that are still there, in order; with values where they are `wanted`."""
+        return await self._ask(self._read, topic, partition, start, end, wanted) if start < end else []
 
     async def _ask(self, question: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         deadline = monotonic() + self._patience
@@ -122,13 +134,13 @@ class KafkaLog:
             except KafkaException as error:
                 raise _told_apart(topic, error.args[0]) from error
 
-    def _read(self, topic: str, partition: int, start: int, end: int) -> list[LogRecord]:
+    def _read(self, topic: str, partition: int, start: int, end: int, wanted: Wanted) -> list[LogRecord]:
         records: list[LogRecord] = []
         heard = monotonic()
         with closing(self._consumer()) as consumer:
             consumer.assign([TopicPartition(topic, partition, start)])
             while True:
-                messages = consumer.consume(1000, timeout=0.5)
+                messages = consumer.consume(100, timeout=0.5)  # of 1 MB each, maybe
                 for message in messages:
                     error = message.error()
                     if error is not None and error.code() == KafkaError._PARTITION_EOF:
@@ -137,7 +149,8 @@ class KafkaLog:
                         raise _told_apart(topic, error)
                     if (offset := message.offset()) is None or offset >= end:
                         return records
-                    records.append(LogRecord(offset, message.key(), message.value()))
+                    key, value = message.key(), message.value()
+                    records.append(LogRecord(offset, key, value if value is None or wanted(key) else b""))
                     if offset == end - 1:
                         return records
                 if messages:

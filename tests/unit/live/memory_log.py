@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from zlib import crc32
 
 from schemas.errors import BrokerError
-from streams.live.log_reader import Bounds, LogRecord
+from streams.live.log_reader import Bounds, LogRecord, Wanted, everything
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,10 @@ class MemoryLog:
         first = self._first
         return {p: Bounds(first[topic, p], first[topic, p] + len(self._records[topic, p])) for p in partitions}
 
-    async def read(self, topic: str, partition: int, start: int, end: int) -> list[LogRecord]:
+    async def read(self, topic: str, partition: int, start: int, end: int, *, wanted: Wanted = everything) -> list[LogRecord]:
         self._answer()
-        return [r for r in self._records[topic, partition] if start <= r.offset < end]
+        found = [r for r in self._records[topic, partition] if start <= r.offset < end]
+        return [r if r.value is None or wanted(r.key) else r._replace(value=b"") for r in found]
 
     def _answer(self) -> None:
         if self.away:
