@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.snapshot import Sealed
 from streams.engine.join.keys import Keys
 
 __all__ = ["KEY", "Array", "Arrays", "Chunk", "Layout"]
@@ -18,6 +19,7 @@ Array: TypeAlias = NDArray[Any]
 KEY = ("key_0", "key_1")
 
 _KEY_DTYPE = np.dtype("<u8")
+_SEALED_ROWS = 1_024  # fewer are not worth a part of their own
 _FIRST_ROWS = 64  # a chunk begins small: a cohort may have three entries
 
 
@@ -135,15 +137,22 @@ class Chunk:
                 self._arrays.drop(f"{self._name}/{part}")
             self._arrays = None
 
-    def state(self) -> dict[str, Any]:
-        """Return what `restore` makes the same chunk of. Nothing that happens later changes the arrays in it."""
+    def state(self, name: str) -> dict[str, Any]:
+        """Return what `restore` makes the same chunk of; sealed under names that begin so, unless it is small.
+
+        Entries are only ever added to a chunk, so their number tells all states of what never changes apart; of what is written
+        later, `version` does.
+        """
         self._shared = True
+        rows = {column: self.column(column) for column in self._layout.rows.names or ()}
+        written = {column: self.column(column) for column in self._layout.written.names or ()}
+        large = self.size >= _SEALED_ROWS
         return {
             "uid": self.uid,
             "cohort": self.cohort,
             "version": self.version,
-            "rows": {name: self.column(name) for name in self._layout.rows.names or ()},
-            "written": {name: self.column(name) for name in self._layout.written.names or ()},
+            "rows": Sealed(f"{name}/rows/{self.size}", rows) if large else rows,
+            "written": Sealed(f"{name}/written/{self.size}/{self.version}", written) if large else written,
         }
 
     @classmethod

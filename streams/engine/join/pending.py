@@ -171,7 +171,7 @@ class Pending:
     def state(self) -> dict[str, Any]:
         """Return what makes a store with the same entries. Nothing that happens later changes the arrays in it."""
         chunks = sorted((chunk for of_cohort in self._cohorts.values() for chunk in of_cohort), key=lambda chunk: chunk.uid)
-        return {"added": self._added, "chunks": [chunk.state() for chunk in chunks]}
+        return {"added": self._added, "chunks": [chunk.state(self._name_of(chunk)) for chunk in chunks]}
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         self._added = state["added"]
@@ -208,8 +208,11 @@ class Pending:
         for chunk in sorted(movable, key=lambda chunk: chunk.uid):
             if self._rows_in_memory <= self._in_memory:
                 return
-            chunk.place(self._arrays, f"{self._name}/chunk/{chunk.uid}")
+            chunk.place(self._arrays, self._name_of(chunk))
             self._rows_in_memory -= chunk.size
+
+    def _name_of(self, chunk: Chunk) -> str:
+        return f"{self._name}/chunk/{chunk.uid}"
 
     def _holds(self, handles: Int64Array, keys: Keys) -> NDArray[np.bool_]:
         """Say which of these handles have an entry, and that with the key beside it: the index also knows handles of what is gone."""

@@ -137,6 +137,19 @@ def test_a_state_stays_as_it_was(place: str, tmp_path: Path) -> None:
     assert store(state=state).cohort(1)["label"].tolist() == values(*range(1, 50, 2))["label"].tolist()
 
 
+def test_only_what_changed_is_sealed_anew() -> None:
+    pending = store(rows=2_000)
+    ids = range(5_000)
+    pending.add(np.zeros(5_000, np.int64), keys(*ids), values(*ids))
+    before = set(snapshot.sealed_in(pending.state()))
+    assert before == {f"fraud/chunk/{uid}/{part}" for uid in (0, 2_000) for part in ("rows/2000", "written/2000/0")}
+    pending.write(pending.find(keys(7, 8)), "label", np.array([1, 0]))
+    assert set(snapshot.sealed_in(pending.state())) - before == {"fraud/chunk/0/written/2000/2"}
+    pending.add(np.zeros(500, np.int64), keys(*range(5_000, 5_500)), values(*range(5_000, 5_500)))
+    grown = {"fraud/chunk/4000/rows/1500", "fraud/chunk/4000/written/1500/0"}
+    assert set(snapshot.sealed_in(pending.state())) - before == {"fraud/chunk/0/written/2000/2", *grown}
+
+
 def test_the_oldest_full_chunks_leave_memory() -> None:
     class Listing:
         def __init__(self) -> None:
