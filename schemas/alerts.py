@@ -99,6 +99,7 @@ class Evidence(_Data):
     threshold: float
     breached: bool
     decides: bool = Field(default=False, description="Whether this detector decides (or only explains).")
+    series: str | None = Field(default=None, description="Of labels only: when they were read, such as 'matured' or 'age 1h'.")
     window: Window | None = None
 
 
@@ -137,6 +138,14 @@ class AlertData(_Data):
     summary: str
     evidence: tuple[Evidence, ...] = ()
     effect: Effect | None = None
+    provisional: bool | None = Field(
+        default=None,
+        description="Concept drift only: whether labels of these predictions were still to come; a later event confirms or withdraws it.",
+    )
+    also_firing: dict[Kind, int] = Field(
+        default_factory=dict,
+        description="Episodes of other kinds that were firing in this model then, by kind; left out when there are none.",
+    )
     owner: str | None = None
     runbook: str | None = None
     reference: str | None = Field(default=None, description="Content hash of the reference.")
@@ -163,7 +172,8 @@ class Alert(_Data):
 
     def to_json(self) -> bytes:
         """Encode as one line of JSON."""
-        return orjson.dumps(self.model_dump(by_alias=True, exclude_none=True))
+        without = None if self.data.also_firing else {"data": {"also_firing"}}
+        return orjson.dumps(self.model_dump(by_alias=True, exclude_none=True, exclude=without))
 
     @classmethod
     def from_json(cls, value: bytes) -> Alert:
