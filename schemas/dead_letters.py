@@ -17,8 +17,9 @@ Reason: TypeAlias = Literal[
     "oversize",  # too many bytes, or too many features
     "unknown_model",  # fields.model names no configured model
     "missing_id",
-    "bad_time",  # no time, or none that can be read, or before 1973
+    "bad_time",  # no time (of the event, or of arrival), or none that can be read, or before 1973
     "future_timestamp",  # ahead of its own record timestamp, or of the wall clock
+    "bad_label",  # a topic of labels: no label, or one that is no class (no number, for regression), or its source or revision is none
 ]
 
 #: Characters of `DeadLetter.detail` at most.

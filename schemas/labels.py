@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from schemas.decoding.cells import text_of
@@ -46,7 +47,6 @@ def class_of(value: float | str, *, binary: bool = False) -> str:
         if not _DECIMAL.fullmatch(value) or abs(float(value)) > _EXACT:
             return value
         value = float(value)
-    text = text_of(float(value))
-    if text is None:
+    if not math.isfinite(value):
         raise ValueError(f"{value} is not a class; expected a finite number, or text")
-    return text
+    return text_of(float(value)) or repr(float(value))  # one of hundreds of digits is no name

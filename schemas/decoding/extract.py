@@ -2,18 +2,21 @@
 
 A model may use a topic in several roles; all its roles there make one block, because duplicates are told by the offsets of a
 source (rule Q4). Each role brings its own columns by its own paths. What a row has once (id, time, version, model) is taken from
-the first of the roles' mappings that finds it, in the order predictions, features, labels; ``$timestamp`` is tried last.
+the first of the roles' mappings that finds it, in the order predictions, features, labels; ``$timestamp`` is tried last. So is
+the time of arrival, which is Kafka's timestamp where it is not mapped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from schemas.config import Fields, Model, SourceConfig
 from schemas.dead_letters import Rejection
 from schemas.decoding.admission import MAX_ID, Admission
 from schemas.decoding.cells import Cells, encode_strings, texts_of
 from schemas.decoding.features import Features, subject_of
+from schemas.decoding.label_fields import LabelCheck, revisions_of, sources_of
 from schemas.decoding.paths import ABSENT, Absent, FirstOf, Json, JsonObject, Path, fetch
 from schemas.decoding.rows import Batch, Rows
 from schemas.decoding.timestamps import read_times
@@ -28,9 +31,11 @@ _KAFKAS_OWN = "$timestamp"
 #: Which role's mapping is asked first for what a row has once: a label is joined by the prediction's id.
 _PRECEDENCE: tuple[Role, ...] = ("predictions", "features", "labels")
 #: Columns of a role besides the features.
-_COLUMNS: dict[Role, tuple[str, ...]] = {"features": (), "predictions": ("prediction", "score"), "labels": ("label",)}
-#: Of these, true and false are categories, not numbers.
-_CLASSES = ("prediction", "label")
+_COLUMNS: dict[Role, tuple[tuple[str, str], ...]] = {  # name, key of `Fields`
+    "features": (),
+    "predictions": (("prediction", "prediction"), ("score", "score")),
+    "labels": (("label", "label"), ("label source", "source"), ("label revision", "revision")),
+}
 #: Bytes that a row takes besides its columns: offset, stamp, time, codes of version and segments.
 _ROW_BYTES = 64
 _NO_FEATURES: JsonObject = {}
@@ -60,13 +65,16 @@ class Extractor:
         self._columns = [
             (column, Path(path))
             for role, source in roles
-            for column in _COLUMNS[role]
-            if (path := getattr(source.fields, column)) is not None
+            for column, key in _COLUMNS[role]
+            if (path := getattr(source.fields, key)) is not None
         ]
         objects = next((source.fields.features for role, source in roles if role == "features"), None)
         self._features = None if objects is None else Features(objects, [path for f in fields for path in _mapped(f)])
         self._segments = [(name, Path(name)) for name in model.segments]
-        self._admission = Admission(self._id, self._time, objects)
+        self._arrived = _first_of([f.arrived for f in fields])
+        self._else_kafkas = not all(f.arrived for f in fields)
+        labels = next((LabelCheck(f, number=model.task == "regression") for f in fields if self._roles == ("labels",)), None)
+        self._admission = Admission(self._id, self._time, self._arrived, objects, labels)
         self._number_names: tuple[str, ...] = ()
 
     def extract(
@@ -87,16 +95,9 @@ class Extractor:
         n = len(batch)
         versions = [UNVERSIONED] * n if self._version is None else _versions(self._version.values(batch.records))
         features = [_NO_FEATURES] * n if self._features is None else self._features.objects(batch.records)
-        return Rows(batch, _ids(self._id.values(batch.records)), self._times(batch), versions, features)
-
-    def _times(self, batch: Batch) -> Int64Array:
-        if self._time is None:
-            return batch.stamps
-        values = self._time.values(batch.records)
-        if self._else_stamp:
-            stamps = batch.stamps.tolist()
-            values = [s if v is ABSENT or v is None else v for v, s in zip(values, stamps, strict=True)]
-        return read_times(values)
+        times = _times(self._time, batch, else_stamp=self._else_stamp)
+        stamps = _times(self._arrived, batch, else_stamp=self._else_kafkas)
+        return Rows(replace(batch, stamps=stamps), _ids(self._id.values(batch.records)), times, versions, features)
 
     def _blocks(self, source: Source, rows: Rows, start: int, end: int) -> Iterator[Block]:
         if not len(rows):
@@ -115,7 +116,7 @@ class Extractor:
         cells = Cells(len(rows))
         for column, path in self._columns:
             values = path.values(rows.batch.records)
-            cells.add(column, _classes(values) if column in _CLASSES else values)
+            cells.add(column, _READ[column](values) if column in _READ else values)
         for name in names:
             cells.add(subject_of(name), fetch(rows.features, name))
         columns = cells.columns()
@@ -148,14 +149,25 @@ class Extractor:
         return encode_strings(texts_of(values))
 
 
+def _times(paths: FirstOf | None, batch: Batch, *, else_stamp: bool) -> Int64Array:
+    """Read times; without a path, and where `else_stamp` allows it for records that have none there, Kafka's own."""
+    if paths is None:
+        return batch.stamps
+    values = paths.values(batch.records)
+    if else_stamp:
+        stamps = batch.stamps.tolist()
+        values = [s if v is ABSENT or v is None else v for v, s in zip(values, stamps, strict=True)]
+    return read_times(values)
+
+
 def _first_of(paths: Sequence[str | None]) -> FirstOf | None:
     given = [path for path in paths if path is not None]
     return FirstOf(given) if given else None
 
 
 def _mapped(fields: Fields) -> list[str]:
-    paths = (fields.id, fields.time, fields.version, fields.model, fields.prediction, fields.score, fields.label)
-    return [path for path in paths if path is not None]
+    """Paths of everything but the features."""
+    return [path for name, path in fields if name != "features" and path is not None]
 
 
 def _ids(values: list[Json]) -> list[str]:
@@ -177,3 +189,12 @@ def _classes(values: list[Json]) -> list[Json]:
     if bool not in set(map(type, values)):
         return values
     return [("true" if v else "false") if type(v) is bool else v for v in values]
+
+
+#: How columns are read whose values do not simply stand for themselves: in classes true and false are words, not numbers.
+_READ: dict[str, Callable[[list[Json]], Sequence[Json]]] = {
+    "prediction": _classes,
+    "label": _classes,
+    "label source": sources_of,
+    "label revision": revisions_of,
+}

@@ -13,10 +13,13 @@ from schemas.events import Block, Fault
 NOW = 1_767_608_591_000
 
 
-def model(name: str = "fraud", *, segments: Sequence[str] = (), **sources: dict[str, Any]) -> Model:
-    """A model whose sources are given as ``role={path name: path}``, all on the topic "events"."""
-    mapped = {role: {"topic": "events", "fields": {"id": "id", **fields}} for role, fields in sources.items()}
-    return Model.model_validate({"name": name, "segments": list(segments), "sources": mapped})
+def model(name: str = "fraud", *, task: str = "none", segments: Sequence[str] = (), **sources: dict[str, Any]) -> Model:
+    """A model whose sources are given as ``role={path name: path}``, on the topic "events" unless a ``topic`` is among them."""
+    mapped = {
+        role: {"topic": paths.get("topic", "events"), "fields": {"id": "id"} | {key: path for key, path in paths.items() if key != "topic"}}
+        for role, paths in sources.items()
+    }
+    return Model.model_validate({"name": name, "task": task, "segments": list(segments), "sources": mapped})
 
 
 FRAUD = model(features={"time": "ts", "version": "model.version", "features": "payload.features"}, segments=["country", "site.region"])
@@ -24,7 +27,9 @@ FRAUD = model(features={"time": "ts", "version": "model.version", "features": "p
 
 def decoder(*models: Model, **options: Any) -> Decoder:
     """A decoder of the topic "events" for models that use it in all their roles."""
-    return Decoder("events", [(m, role, source) for m in models for role, source in m.sources.items()], **options)
+    return Decoder(
+        "events", [(m, role, source) for m in models for role, source in m.sources.items() if source.topic == "events"], **options
+    )
 
 
 def raws(values: Iterable[bytes | dict[str, Any] | None], *, stamp: int = NOW) -> list[Raw]:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from schemas.codec import Decoded, Raw
 from tests.unit.schemas.records import NOW, decoder, model, rows
 
+#: Labels need something to be joined with, on another topic.
+ELSEWHERE = {"topic": "others", "score": "p"}
 MODELS = (
     model(
         "one",
@@ -21,6 +23,7 @@ MODELS = (
     ),
     model("two", features={"model": "m", "features": "."}),
     model("three", features={"time": "ts", "version": "x.v", "features": "x"}, labels={"id": "prediction_id", "label": "y"}),
+    model("four", labels={"time": "ts", "arrived": "at", "label": "y", "source": "v", "revision": "x.a"}, predictions=ELSEWHERE),
 )
 
 words = st.sampled_from(["de", "fr", "3", "1.5", "", "x" * 257, "features.score", "é"])
