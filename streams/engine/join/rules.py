@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Literal
 
 from schemas.config_model import Model
-from schemas.durations import duration_text
 
 __all__ = ["FUTURE_MS", "JoinRules", "View"]
 
@@ -142,9 +141,9 @@ class JoinRules:
     @cached_property
     def views(self) -> tuple[View, ...]:
         """Deadlines at which a cohort is read: the ages, then each horizon matured and amended."""
-        views = [View("age", 0, age, f"age {duration_text(age)}") for age in self.ages]
+        views = [View("age", 0, age, f"age {_in_one_unit(age)}") for age in self.ages]
         for index, horizon in enumerate(self.horizons):
-            of = f" {duration_text(horizon)}" if index else ""
+            of = f" {_in_one_unit(horizon)}" if index else ""
             matured = horizon + self.grace
             views += [View("matured", index, matured, f"matured{of}"), View("amended", index, matured + self.corrections, f"amended{of}")]
         return tuple(views)
@@ -158,3 +157,9 @@ class JoinRules:
         if view.kind == "amended":
             return self.lateness + self.wait, self.open_ms
         return self.lateness, view.offset
+
+
+def _in_one_unit(ms: int) -> str:
+    """A span as a name: in the largest unit that it is a multiple of, so that 30d is not 4w2d."""
+    units = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000))
+    return next((f"{ms // size}{unit}" for unit, size in units if ms % size == 0), f"{ms}ms")
