@@ -33,13 +33,15 @@ class MemoryLog:
         self.away = False
         #: Topics that refuse every record.
         self.refuse: set[str] = set()
+        #: Ending of keys that are refused.
+        self.refuse_keys: bytes | None = None
 
     async def produce(
         self, topic: str, *, key: bytes, value: bytes | None, partition: int | None, headers: Sequence[tuple[str, bytes]]
     ) -> Awaitable[Written]:
         place = crc32(key) % self._counts[topic] if partition is None else partition
         acknowledged: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
-        if topic in self.refuse:
+        if topic in self.refuse or (self.refuse_keys is not None and key.endswith(self.refuse_keys)):
             acknowledged.set_exception(ConnectionError(f"{topic} refuses"))
             return acknowledged
         written = Written(topic, place, self.append(topic, place, key, value), key, value, dict(headers))
