@@ -48,9 +48,13 @@ def backtest(
     fail_on: Annotated[Level | None, typer.Option(help="Exit with 3 when there is an alert of this severity or a higher one.")] = None,
     json: Json = False,
 ) -> None:
-    """Replay recorded history through the engine of the live worker and show the alerts. Nothing is written to Kafka."""
+    """Replay recorded history through the engine of the live worker and show the alerts, and how good the models were.
+
+    Nothing is written to Kafka.
+    """
     loaded = load(config)
     from schemas.errors import DataError
+    from streams.cli.performance import performance_json, print_performance
     from streams.cli.terminal import print_alerts, progress_of
     from streams.engine import Engine
     from streams.references import load_references
@@ -64,10 +68,14 @@ def backtest(
     if alerts is not None:
         write(alerts, b"".join(alert.to_json() + b"\n" for alert in result.alerts))
     if json:
-        for alert in result.alerts:
-            typer.echo(alert.to_json())
-    elif result.alerts:
-        print_alerts(result.alerts)
+        lines = [performance_json(model, result.alerts, result.assumption) for model in result.stats.models]
+        for line in (*(alert.to_json() for alert in result.alerts), *filter(None, lines)):
+            typer.echo(line)
+    else:
+        if result.alerts:
+            print_alerts(result.alerts)
+        for model in result.stats.models:
+            print_performance(model, result.alerts)
     _say(result)
     if not any(sum(model.rows.values()) for model in result.stats.models):
         raise DataError("there was no row to look at: no drift found means nothing here")

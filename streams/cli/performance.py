@@ -1,0 +1,163 @@
+"""How good the models were, as a backtest shows it: a table by cohort for people, one JSON object a model for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from math import isnan, nan
+from typing import Any
+
+import orjson
+import typer
+
+from schemas.alerts import Alert, iso
+from schemas.decoding.timestamps import milliseconds_of
+from streams.cli.terminal import print_table
+from streams.engine.stats import MetricValue, ModelStats, PerformanceRow
+
+__all__ = ["performance_json", "print_performance"]
+
+TYPE = "io.driftsonde.performance.v1"
+#: Of the metrics that a row has, the first of these is shown; every task has one.
+MAIN = ("pr_auc", "f1", "macro_f1", "mae")
+#: Counts that everybody wants to see come first; the others follow by name.
+FIRST = ("joined", "retraction", "correction", "unmatched_label", "late_label", "leakage_suspect")
+#: Metric of a cohort with too few outcomes.
+NONE = MetricValue(nan, nan, nan, nan)
+
+
+def print_performance(model: ModelStats, alerts: Sequence[Alert]) -> None:
+    """Print how good a model was, cohort by cohort, and what became of its labels; nothing when it joins none.
+
+    The table has matured cohorts, of all segments together; before any has matured, those of the oldest age there is.
+    """
+    if model.label_delays is None:
+        return
+    episodes = _episodes(model.model, alerts)
+    shown = _shown(model.performance)
+    for (series, version), rows in groupby(shown, key=lambda row: (row.series, row.version)):
+        typer.echo(f"\n{model.model}, version {version}, {series}: predictions by cohort")
+        _print_cohorts(list(rows), episodes)
+    typer.echo()
+    for line in _lines(model):
+        typer.echo(line)
+
+
+def performance_json(model: ModelStats, alerts: Sequence[Alert], assumption: str | None) -> bytes | None:
+    """Encode the same, of all series and segments, as one line of JSON; None when the model joins no labels.
+
+    Parameters
+    ----------
+    assumption : str, optional
+        What was assumed of the arrival of labels.
+    """
+    if model.label_delays is None:
+        return None
+    episodes = _episodes(model.model, alerts)
+    told = {
+        "type": TYPE,
+        "model": model.model,
+        "assumption": assumption,
+        "labels": model.labels,
+        "pending": model.pending,
+        "waiting": model.orphans,
+        "open_cohorts": model.open_cohorts,
+        "cohorts": [_cohort(row, episodes) for row in model.performance],
+        "worst": [{"version": v, "series": s, **worst._asdict()} for (v, s), worst in model.worst.items()],
+    }
+    return orjson.dumps(told)
+
+
+def _print_cohorts(rows: list[PerformanceRow], episodes: list[list[Alert]]) -> None:
+    main = next((name for name in MAIN if any(name in row.metrics for row in rows)), None)
+    columns: dict[str, list[Any]] = {
+        "from": [_minute(row.start_ms) for row in rows],
+        "to": [_minute(row.end_ms) for row in rows],
+        "n": [row.n for row in rows],
+        "coverage": [f"{row.coverage:.1%}" for row in rows],
+    }
+    if any(row.implicit for row in rows):
+        columns["negative by rule"] = [row.implicit for row in rows]
+    if main is not None:
+        found = [row.metrics.get(main, NONE) for row in rows]
+        columns[main] = [_number(metric.value) for metric in found]
+        columns["95 % interval"] = [_interval(metric) for metric in found]
+        columns["constant"] = [_number(metric.constant) for metric in found]
+    if any("error_rate" in row.metrics for row in rows):
+        columns["error rate"] = [_number(row.metrics.get("error_rate", NONE).value) for row in rows]
+    columns[""] = ["; ".join(_mark(episode) for episode in episodes if _began_in(row, episode)) for row in rows]
+    print_table(list(columns), list(zip(*columns.values(), strict=True)))
+
+
+def _lines(model: ModelStats) -> Iterator[str]:
+    first = [name for name in FIRST if model.labels.get(name)]
+    counts = [f"{n} {name.replace('_', ' ')}" for name in (*first, *sorted(model.labels.keys() - {*first})) if (n := model.labels[name])]
+    yield f"{model.model}, labels: {', '.join(counts) or 'none'}"
+    yield (
+        f"{model.model}, at the end: {model.open_cohorts} cohorts are not settled; {model.pending} predictions wait for their label, "
+        f"{model.orphans} labels for their prediction"
+    )
+    series = {row.series for row in _shown(model.performance)}
+    for (version, of), worst in model.worst.items():
+        if of in series:
+            yield f"{model.model}, version {version}, {of}: worst group {worst.segment}, {worst.metric} {_number(worst.value)}"
+
+
+def _shown(rows: Sequence[PerformanceRow]) -> list[PerformanceRow]:
+    names = list(dict.fromkeys(row.series for row in rows))
+    shown = [name for name in names if name.startswith("matured")] or names[-1:]
+    return [row for row in rows if row.series in shown and row.segment == "all"]
+
+
+def _cohort(row: PerformanceRow, episodes: list[list[Alert]]) -> dict[str, Any]:
+    return {
+        "series": row.series,
+        "version": row.version,
+        "segment": row.segment,
+        "from": iso(row.start_ms),
+        "to": iso(row.end_ms),
+        "n": row.n,
+        "labelled": row.labelled,
+        "implicit": row.implicit,
+        "unlabelled": row.unlabelled,
+        "excluded": row.excluded,
+        "coverage": row.coverage,
+        "metrics": {name: metric._asdict() for name, metric in row.metrics.items()},
+        "concept_drift": [episode[0].data.alert_key for episode in episodes if _began_in(row, episode)],
+    }
+
+
+def _episodes(model: str, alerts: Sequence[Alert]) -> list[list[Alert]]:
+    """Events of each episode of concept drift, in the order in which they fired."""
+    found: dict[str, list[Alert]] = {}
+    for alert in alerts:
+        if alert.data.kind == "concept_drift" and alert.data.model == model:
+            found.setdefault(alert.data.alert_key, []).append(alert)
+    return list(found.values())
+
+
+def _began_in(row: PerformanceRow, episode: list[Alert]) -> bool:
+    began = episode[0].data
+    return (began.model_version, began.segment) == (row.version, row.segment) and (
+        row.start_ms <= milliseconds_of(began.started_at) < row.end_ms
+    )
+
+
+def _mark(episode: list[Alert]) -> str:
+    began = episode[0].data
+    confirmed = any(alert.data.provisional is False for alert in episode)
+    return f"concept drift from here ({began.subject}{'' if confirmed else ', provisional'})"
+
+
+def _minute(ms: int) -> str:
+    return iso(ms)[:16].replace("T", " ")
+
+
+def _interval(metric: MetricValue) -> str:
+    return "–" if isnan(metric.low) or isnan(metric.high) else f"{_number(metric.low)} to {_number(metric.high)}"
+
+
+def _number(value: float) -> str:
+    if isnan(value):
+        return "–"
+    return f"{value:.3g}" if abs(value) < 1_000 else f"{value:,.0f}"

@@ -1,0 +1,166 @@
+"""How good the models were, as a backtest tells it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import nan
+from typing import Any
+
+import orjson
+import pytest
+
+from schemas.alerts import Alert, AlertData, iso
+from streams.cli.performance import performance_json, print_performance
+from streams.engine.stats import LabelDelays, MetricValue, ModelStats, PerformanceRow, WorstGroup
+
+START, HOUR = 1_767_571_200_000, 3_600_000  # 2026-01-05T00:00:00Z
+
+METRICS = {"error_rate": MetricValue(0.0354, 0.03, 0.041, 0.02), "pr_auc": MetricValue(0.41234, 0.35, 0.4701, 0.02)}
+
+
+def cohort(k: int, *, series: str = "matured", version: str = "3", segment: str = "all", **given: Any) -> PerformanceRow:
+    row = PerformanceRow(series, version, segment, START + k * HOUR, START + (k + 1) * HOUR, 400, 300, 0, 90, 10, METRICS)
+    return replace(row, **given)
+
+
+def model(*rows: PerformanceRow, **given: Any) -> ModelStats:
+    stats = ModelStats(
+        model="fraud",
+        rows={"predictions": 1200, "labels": 1000},
+        duplicates=0,
+        late=0,
+        forced=0,
+        gaps=0,
+        held=0,
+        last_time_ms=0,
+        subjects=2,
+        drifted=0,
+        sources=(),
+        faults={},
+        unmonitored={},
+        alerts={},
+        suppressed={},
+        active=(),
+        scores={},
+        references={},
+        labels={"predictions": 1200, "joined": 900, "dup_label": 0, "unmatched_label": 4, "correction": 7},
+        pending=300,
+        orphans=2,
+        label_delays=LabelDelays(),
+        open_cohorts=5,
+        performance=rows,
+        worst={("3", "matured"): WorstGroup("country=DE", "pr_auc", 0.21), ("3", "amended"): WorstGroup("country=FR", "pr_auc", 0.2)},
+    )
+    return replace(stats, **given)
+
+
+def concept_drift(at_ms: int, *, key: str = "k", **given: Any) -> Alert:
+    data = {
+        "state": "firing",
+        "kind": "concept_drift",
+        "severity": "warning",
+        "model": "fraud",
+        "model_version": "3",
+        "segment": "all",
+        "subject": "loss",
+        "alert_key": key,
+        "stream": "fraud/3/all/loss",
+        "sequence": 1,
+        "started_at": iso(at_ms),
+        "detected_at": iso(at_ms + HOUR),
+        "summary": "loss: mean 0.03 → 0.2",
+        "provisional": True,
+        "config": "sha256:0",
+        "position": {"topic": "l", "partition": 0, "offset": 7},
+    } | given
+    return Alert(id="0", source="/driftsonde/d", subject="fraud/3/all/loss", time=iso(at_ms), data=AlertData.model_validate(data))
+
+
+def printed(capsys: pytest.CaptureFixture[str], stats: ModelStats, *alerts: Alert) -> list[str]:
+    print_performance(stats, alerts)
+    return [line for line in capsys.readouterr().out.splitlines() if line]
+
+
+def test_matured_cohorts_are_listed_with_the_metric_its_interval_and_the_constant_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    title, header, *rows = printed(capsys, model(cohort(0, series="age 1h"), cohort(0), cohort(1)))
+    assert title == "fraud, version 3, matured: predictions by cohort"
+    assert header.split("  ")[0] == "from"
+    assert [cell.strip() for cell in header.split("  ") if cell.strip()] == [
+        "from", "to", "n", "coverage", "pr_auc", "95 % interval", "constant", "error rate",
+    ]  # fmt: skip
+    assert [cell.strip() for cell in rows[1].split("  ") if cell.strip()] == [
+        "2026-01-05 01:00", "2026-01-05 02:00", "400", "75.0%", "0.412", "0.35 to 0.47", "0.02", "0.0354",
+    ]  # fmt: skip
+
+
+def test_each_version_has_a_table_of_all_segments_together(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed(capsys, model(cohort(0), cohort(0, segment="country=DE"), cohort(1, version="4")))
+    assert [line for line in lines if line.endswith("by cohort")] == [
+        "fraud, version 3, matured: predictions by cohort",
+        "fraud, version 4, matured: predictions by cohort",
+    ]
+    assert sum(line.startswith("2026-") for line in lines) == 2
+
+
+def test_before_any_cohort_has_matured_the_oldest_age_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    title, *_ = printed(capsys, model(cohort(0, series="age 1h"), cohort(0, series="age 4h")))
+    assert title == "fraud, version 3, age 4h: predictions by cohort"
+
+
+def test_the_cohort_in_which_a_concept_drift_began_is_marked(capsys: pytest.CaptureFixture[str]) -> None:
+    began, elsewhere = concept_drift(START + HOUR), concept_drift(START, key="e", segment="country=DE")
+    stats = model(cohort(0), cohort(1), cohort(2))
+    marks = ["concept" in line for line in printed(capsys, stats, elsewhere, began)[2:5]]
+    assert marks == [False, True, False]
+    assert "concept drift from here (loss, provisional)" in printed(capsys, stats, began)[3]
+    confirmed = concept_drift(START + HOUR, state="updated", provisional=False)
+    assert "concept drift from here (loss)" in printed(capsys, stats, began, confirmed)[3]
+
+
+def test_negatives_by_rule_have_a_column_where_there_are_any(capsys: pytest.CaptureFixture[str]) -> None:
+    _, header, row, *_ = printed(capsys, model(cohort(0, labelled=8, implicit=392, unlabelled=0, excluded=0)))
+    assert "negative by rule" in header
+    assert "2.0%" in row
+    assert " 392 " in row
+
+
+def test_a_regression_has_no_error_rate(capsys: pytest.CaptureFixture[str]) -> None:
+    _, header, row, *_ = printed(capsys, model(cohort(0, metrics={"mae": MetricValue(12_345.6, nan, nan, 20_000.0)})))
+    assert "error rate" not in header
+    assert "12,346  –              20,000" in row
+
+
+def test_a_cohort_of_too_few_outcomes_has_no_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    _, _, row, *_ = printed(capsys, model(cohort(0, metrics={}), cohort(1)))
+    assert row.split()[-4:] == ["–", "–", "–", "–"]
+    assert "fraud, labels" in printed(capsys, model(cohort(0, metrics={})))[3]
+
+
+def test_counts_open_cohorts_and_the_worst_group_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert printed(capsys, model(cohort(0)))[3:] == [
+        "fraud, labels: 900 joined, 7 correction, 4 unmatched label, 1200 predictions",
+        "fraud, at the end: 5 cohorts are not settled; 300 predictions wait for their label, 2 labels for their prediction",
+        "fraud, version 3, matured: worst group country=DE, pr_auc 0.21",
+    ]
+
+
+def test_nothing_is_told_of_a_model_that_joins_no_labels(capsys: pytest.CaptureFixture[str]) -> None:
+    stats = model(label_delays=None, labels={}, worst={})
+    assert printed(capsys, stats) == []
+    assert performance_json(stats, [], None) is None
+
+
+def test_programs_get_the_same_of_all_series_and_segments() -> None:
+    stats = model(cohort(0, series="age 1h"), cohort(0), cohort(0, segment="country=DE", metrics={"f1": MetricValue(0.5, nan, nan, 0.1)}))
+    line = performance_json(stats, [concept_drift(START)], "labels assumed to arrive 1h after their time")
+    told = orjson.loads(line or b"")
+    assert told["type"] == "io.driftsonde.performance.v1"
+    assert told["assumption"] == "labels assumed to arrive 1h after their time"
+    assert (told["labels"]["joined"], told["pending"], told["waiting"], told["open_cohorts"]) == (900, 300, 2, 5)
+    assert [c["series"] for c in told["cohorts"]] == ["age 1h", "matured", "matured"]
+    first, _, of_segment = told["cohorts"]
+    assert (first["from"], first["n"], first["coverage"]) == ("2026-01-05T00:00:00.000Z", 400, 0.75)
+    assert first["metrics"]["pr_auc"] == {"value": 0.41234, "low": 0.35, "high": 0.4701, "constant": 0.02}
+    assert (first["concept_drift"], of_segment["concept_drift"]) == (["k"], [])
+    assert of_segment["metrics"]["f1"]["low"] is None
+    assert told["worst"][0] == {"version": "3", "series": "matured", "segment": "country=DE", "metric": "pr_auc", "value": 0.21}
