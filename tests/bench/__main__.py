@@ -1,9 +1,10 @@
-"""Measurements on a real Kafka, started for the purpose; each prints a Markdown table.
+"""Measurements, on a real Kafka started for the purpose where they need one; each prints a Markdown table.
 
     python -m tests.bench live        CPU an event costs, beside the program a colleague would write
     python -m tests.bench latency     from the last record it needs to a readable alert
     python -m tests.bench memory      resident memory as events go by
     python -m tests.bench backtest    events a second over a file and over Kafka
+    python -m tests.bench join        what a prediction that waits for its labels costs (without Kafka)
 
 They are no gates: they say what this machine does today.
 """
@@ -17,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from streams.demo.kafka_local import KafkaCluster
-from tests.bench import backtest, latency, live, memory
+from tests.bench import backtest, join, latency, live, memory
 from tests.bench.tables import markdown
 
 
@@ -64,6 +65,33 @@ def _backtest(options: argparse.Namespace) -> None:
     print(markdown(["history in", "events", "s", "events a second", "CPU s"], rows))
 
 
+def _join(options: argparse.Namespace) -> None:
+    costs = join.measure(entries=options.entries, sqlite_entries=min(options.entries, options.sqlite_entries))
+    rows = [
+        [
+            c.store,
+            f"{c.entries / 1e6:g} M",
+            *(f"{each / 1e3:,.0f}" for each in (c.inserts, c.joins, c.misses, c.expiry)),
+            f"{c.memory:.0f}",
+            f"{c.disk:.0f}",
+            "" if c.restore_s is None else f"{c.restore_s:.1f}",
+        ]
+        for c in costs
+    ]
+    header = [
+        "pending in",
+        "entries",
+        "1000 inserts/s",
+        "1000 joins/s",
+        "1000 misses/s",
+        "1000 expired/s",
+        "B memory",
+        "B disk",
+        "restore s",
+    ]
+    print(markdown(header, rows))
+
+
 def main() -> None:
     """Run one of the measurements."""
     parser = argparse.ArgumentParser(
@@ -87,6 +115,9 @@ def main() -> None:
     sub.add_argument("--after", type=int, nargs="+", default=[1_000_000, 5_000_000], help="events")
     sub.add_argument("--backlog", type=int, default=50_000, help="events that the worker has to catch up with at a time")
     command("backtest", _backtest).add_argument("--events", type=int, default=1_000_000)
+    sub = command("join", _join)
+    sub.add_argument("--entries", type=int, default=10_000_000, help="predictions that wait")
+    sub.add_argument("--sqlite-entries", type=int, default=1_000_000, help="for SQLite, which needs longer")
     options = parser.parse_args()
     options.run(options)
 
