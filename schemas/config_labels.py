@@ -72,6 +72,10 @@ _Ages: TypeAlias = Annotated[
 ]
 
 
+def _listed(durations: Sequence[int]) -> str:
+    return " and ".join(map(duration_text, durations))
+
+
 def _within(ms: int, least: int, most: int) -> int:
     return min(max(ms, least), most)
 
@@ -182,6 +186,25 @@ class LabelsConfig(SourceConfig):
     def open_ms(self) -> int:
         """How long a cohort stays open after its end, in milliseconds: the longest horizon, grace and corrections."""
         return max(self.horizon) + self.grace + self.corrections
+
+    def understood(self) -> str:
+        """Say in one line what is done with labels, with all that was filled in.
+
+        Examples
+        --------
+        >>> fields = {"id": "id", "label": "label"}
+        >>> labels = LabelsConfig.model_validate({"topic": "t", "fields": fields, "horizon": ["2h", "1d"], "missing_label": "negative"})
+        >>> labels.understood()
+        'horizons 2h and 1d, grace 5m, corrections for 8h more; cohorts of 5m, seen first at 15m and 1h; without a label: negative'
+        """
+        several = "s" if len(self.horizon) > 1 else ""
+        seen = f"seen first at {_listed(self.ages)}" if self.ages else "seen once matured"
+        counted = f"; of {' and '.join(self.count)} labels only" if self.fields.source else ""
+        return (
+            f"horizon{several} {_listed(self.horizon)}, grace {duration_text(self.grace)}, "
+            f"corrections for {duration_text(self.corrections)} more; cohorts of {duration_text(self.cohort)}, {seen}; "
+            f"without a label: {self.missing_label}{counted}"
+        )
 
     @model_validator(mode="after")
     def _durations_fit(self) -> LabelsConfig:

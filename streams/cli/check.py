@@ -38,8 +38,8 @@ def check(
     if errors := [read.problem(remark.path, remark.message) for remark in remarks if remark.level == "error"]:
         raise ConfigError(errors)
     for model in read.value.models:
-        if model.sources.labels:
-            note(f"warning: model {model.name!r}: labels are read, but not joined with predictions yet: no concept drift is found")
+        if (labels := model.sources.labels) and model.task != "none":
+            typer.echo(f"model {model.name!r}: labels: {labels.understood()}")
     references = load_references(read.value, config.parent)
     count = len(read.value.models)
     typer.echo(f"{config}: {count} model{'s' * (count != 1)}, {len(references)} reference{'s' * (len(references) != 1)}: all right")

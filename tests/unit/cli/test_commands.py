@@ -107,10 +107,22 @@ def test_check_fails_without_owner_and_runbook(built: Path) -> None:
     assert "'owner' is missing" in result.stderr
 
 
-def test_check_tells_that_labels_are_not_joined_yet(built: Path) -> None:
+def test_check_tells_what_it_understood_of_labels(built: Path) -> None:
+    path = built / "driftsonde.yaml"
+    path.write_text(CONFIG.replace("    references:", f"{LABELS}    task: binary\n    references:"))
+    result = run("check", "-c", path)
+    assert result.exit_code == 0
+    understood = "horizon 1d, grace 1h, corrections for 8h more; cohorts of 1h, seen first at 3h and 12h; without a label: unlabelled"
+    assert result.stdout.splitlines()[0] == f"model 'fraud': labels: {understood}"
+    assert result.stderr == ""
+
+
+def test_check_warns_of_labels_without_a_task(built: Path) -> None:
     path = built / "driftsonde.yaml"
     path.write_text(CONFIG.replace("    references:", f"{LABELS}    references:"))
-    assert "'fraud': labels are read, but not joined" in run("check", "-c", path).stderr
+    result = run("check", "-c", path)
+    assert "labels are configured but task is none: they are counted, not joined" in result.stderr
+    assert "model 'fraud'" not in result.stdout
 
 
 def test_a_missing_reference_exits_with_4_and_says_how_to_build_it(project: Path) -> None:
