@@ -87,7 +87,7 @@ class FileSource:
 
 
 class _Order:
-    """Whether the rows of a file come in the order of their times, for each model that reads it."""
+    """Whether the rows of a file come in the order in which they arrived, for each model that reads it."""
 
     def __init__(self) -> None:
         self._latest: dict[tuple[Source, str], int] = {}
@@ -103,7 +103,7 @@ class _Order:
     def remarks(self, source: Source, path: Path) -> tuple[str, ...]:
         return tuple(
             f"{path}: {n} rows of model {model!r} are older than a row before them; they are taken in the order of the file, "
-            "expected in the order of time"
+            "as if they had arrived with that row; expected in the order of arrival"
             for (of, model), n in self._older.items()
             if of == source and n
         )
