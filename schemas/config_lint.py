@@ -110,6 +110,9 @@ def _labels(model: Model) -> Iterator[Remark]:
     if "horizon" not in labels.model_fields_set:
         horizon = duration_text(labels.horizon[0])
         yield Remark("warning", at, f"no 'horizon', so labels are waited for {horizon}; expected how long after a prediction one may come")
+    if labels.meaning == "time_to_event" and labels.fields.time == "$timestamp":
+        message = "time_to_event goes by when the event happened, and this is when its record was written; expected the path of a time"
+        yield Remark("warning", (*at, "fields"), message)
     if model.task == "none":
         message = "labels are configured but task is none: they are counted, not joined; expected task binary, multiclass or regression"
         yield Remark("warning", at, message)
