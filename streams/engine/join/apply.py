@@ -86,6 +86,8 @@ class Matcher:
         full = marks["labels"][index[rows]].astype(np.int64) + place >= MAX_LABELS
         self._counts["excess_label"] += int(full.sum())
         rows, place = rows[~full], place[~full]
+        if not len(rows):
+            return
         marks["labels"][:] += np.bincount(index[rows], minlength=len(found)).astype(np.uint8)
         values = self._entries.outcomes(labels.values, none=self._entries.gone)
         batch = _Round(labels, index, age, labels.times - times[index], values).at(rows)
