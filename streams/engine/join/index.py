@@ -57,38 +57,39 @@ class KeyIndex:
         self._buckets = max(8, int(entries / _AFTER_BUILD / _SLOTS) + 1)
         if self._buckets >= 1 << 32:
             raise ValueError(f"entries: found {entries}, expected fewer than 10^10")
-        self._table = np.zeros(self._buckets * _SLOTS, np.uint64)
+        self._table = np.zeros((self._buckets + _PROBES) * _SLOTS, np.uint64)  # the last bucket, too, has so many next ones
+        self._filled = np.zeros(self._buckets + _PROBES, np.uint8)  # slots of each bucket that are used: the first ones
         self._elsewhere: dict[bytes, int] = {}
         self._used = 0
 
     @property
     def nbytes(self) -> int:
         """Size of the table, in bytes."""
-        return self._table.nbytes
+        return self._table.nbytes + self._filled.nbytes
 
     def has_room(self, entries: int) -> bool:
         """Say whether so many more keys may be inserted."""
-        return self._used + entries <= _MOST * len(self._table)
+        return self._used + entries <= _MOST * _SLOTS * self._buckets
 
     def insert(self, keys: Keys, handles: Handles) -> None:
         """Add keys that are distinct and not in the table, each with its handle; the caller has asked `has_room`."""
         buckets, entries = self._hash(keys)
         entries |= handles.astype(np.uint64)
-        todo = np.argsort(buckets)
+        # Keys that want the same bucket stand side by side: the first takes its first free slot, the next the one after.
+        order = np.argsort(buckets)
+        at, entries = buckets[order], entries[order]
         for _ in range(_PROBES):
-            if not len(todo):
+            if not len(at):
                 break
-            at = buckets[todo]
-            # Keys that want the same bucket stand side by side: the first takes its first free slot, the next the one after.
-            begins = np.flatnonzero(np.concatenate(([True], at[1:] != at[:-1])))
-            rank = np.arange(len(at)) - np.repeat(begins, np.diff(begins, append=len(at)))
-            slot = rank + np.count_nonzero(self._table.reshape(-1, _SLOTS)[at], axis=1)
+            begins = np.flatnonzero(np.diff(at, prepend=-1))
+            wanted = np.diff(begins, append=len(at))
+            used = self._filled[at[begins]].astype(np.int64)
+            slot = np.arange(len(at)) - np.repeat(begins - used, wanted)
             fits = slot < _SLOTS
-            self._table[at[fits] * _SLOTS + slot[fits]] = entries[todo[fits]]
-            todo = todo[~fits]
-            buckets[todo] = (buckets[todo] + 1) % self._buckets
-            todo = todo[np.argsort(buckets[todo])]
-        for i in todo.tolist():
+            self._table[at[fits] * _SLOTS + slot[fits]] = entries[fits]
+            self._filled[at[begins]] = np.minimum(used + wanted, _SLOTS)
+            at, entries, order = at[~fits] + 1, entries[~fits], order[~fits]
+        for i in order.tolist():
             self._elsewhere[keys[i].tobytes()] = int(handles[i])
         self._used += len(keys)
 
@@ -117,7 +118,7 @@ class KeyIndex:
             row, column = np.nonzero((slots ^ marks[:, None]) <= _HANDLE)
             self._settle(found, keys, asked[row], (slots[row, column] & _HANDLE).astype(np.int64), holds)
             go_on = (slots[:, -1] != 0) & (found[asked] < 0)
-            asked, marks, buckets = asked[go_on], marks[go_on], (buckets[go_on] + 1) % self._buckets
+            asked, marks, buckets = asked[go_on], marks[go_on], buckets[go_on] + 1
         if self._elsewhere:
             handles = np.array([self._elsewhere.get(keys[i].tobytes(), 0) for i in asked.tolist()], np.int64)
             self._settle(found, keys, asked[handles > 0], handles[handles > 0], holds)

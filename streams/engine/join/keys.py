@@ -14,11 +14,9 @@ __all__ = ["Keys", "keys_of"]
 #: (n, 2): the two halves of each key.
 Keys: TypeAlias = NDArray[np.uint64]
 
-_UUID_CHARS = 36
-_HYPHENS = np.zeros(_UUID_CHARS, bool)
-_HYPHENS[[8, 13, 18, 23]] = True
-_IS_HEX = np.zeros(256, bool)
-_IS_HEX[list(b"0123456789abcdef")] = True  # small letters only: an id in capitals is another id, and must not be the same key
+# Small letters only: an id in capitals is another id, and must not be the same key.
+_CLASSES = bytes(ord("h") if chr(byte) in "0123456789abcdef" else ord("-") if byte == ord("-") else ord("?") for byte in range(256))
+_UUID = b"hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh"
 _NEW_HASH = blake2b(digest_size=16).copy  # a copy costs half of what a new one does
 
 
@@ -47,7 +45,7 @@ def keys_of(ids: Sequence[str]) -> Keys:
     """
     keys = np.empty((len(ids), 2), np.uint64)
     lengths = np.fromiter(map(len, ids), np.int64, len(ids))
-    candidates = np.flatnonzero(lengths == _UUID_CHARS)
+    candidates = np.flatnonzero(lengths == len(_UUID))
     is_uuid = np.zeros(len(ids), bool)
     if len(candidates):
         texts = ids if len(candidates) == len(ids) else [ids[i] for i in candidates.tolist()]
@@ -63,9 +61,12 @@ def _uuid_keys(texts: Sequence[str]) -> tuple[NDArray[np.bool_], Keys]:
     """Say which of these texts of 36 characters are UUIDs, and give the keys of those."""
     # A character that is not Latin-1 becomes "?", which is no digit: what is no UUID needs no exact bytes here.
     text = "".join(texts).encode("latin-1", "replace")
-    chars = np.frombuffer(text, np.uint8).reshape(-1, _UUID_CHARS)
-    good: NDArray[np.bool_] = np.all(np.where(_HYPHENS, chars == ord("-"), _IS_HEX[chars]), axis=1)
-    digits = (text if good.all() else chars[good].tobytes()).translate(None, b"-").decode("ascii")
+    classes = text.translate(_CLASSES)
+    good = np.ones(len(texts), bool)
+    if classes != _UUID * len(texts):
+        good = (np.frombuffer(classes, np.uint8).reshape(-1, len(_UUID)) == np.frombuffer(_UUID, np.uint8)).all(axis=1)
+        text = np.frombuffer(text, np.uint8).reshape(-1, len(_UUID))[good].tobytes()
+    digits = text.translate(None, b"-").decode("ascii")
     return good, np.frombuffer(bytes.fromhex(digits), "<u8").reshape(-1, 2)
 
 
