@@ -65,7 +65,7 @@ class Tenure:
     committed : int
         Offset known to be committed.
     snapshot_bytes, seconds : int, float
-        What had to be written for it, before compression, and how long it took.
+        Its size before compression, with all its parts, and how long it took.
     stale : list of lists
         Keys of former owners, deleted after the first checkpoint (those older than what was restored) and the second (the rest: by then
         both of our slots are whole).
@@ -207,7 +207,7 @@ class Checkpointer:
         slot, position, tree, rows = tenure.slot, tenure.slot.next_offset, tenure.slot.engine.snapshot(), tenure.slot.rows
         await slot.flush(self._outlet.send)
         await slot.acknowledgements.wait()
-        parts, part_bytes = await self._save_parts(tenure, tree)
+        parts = await self._save_parts(tenure, tree)
         header = {"application": self._config.application, "partition": tenure.partition, **tenure.shelf.header(parts.values())}
         packed = await asyncio.to_thread(snapshot.pack, tree, header=header, without=parts)
         records = await asyncio.to_thread(
@@ -223,7 +223,8 @@ class Checkpointer:
         await self._write(tenure, records[-1:])
         tenure.epoch += 1
         tenure.saved, tenure.saved_at = position, time()
-        tenure.snapshot_bytes, tenure.seconds = len(packed) + part_bytes, monotonic() - start
+        tenure.snapshot_bytes = len(packed) + sum(part.length for part in parts.values())
+        tenure.seconds = monotonic() - start
         tenure.shelf.checkpointed(parts.values())
         slot.rows -= rows
         if tenure.stale:
@@ -232,12 +233,12 @@ class Checkpointer:
         await self._write(tenure, [(key, None) for key in tenure.shelf.unneeded()])
         tenure.shelf.deleted()
 
-    async def _save_parts(self, tenure: Tenure, tree: snapshot.Tree) -> tuple[dict[str, Part], int]:
+    async def _save_parts(self, tenure: Tenure, tree: snapshot.Tree) -> dict[str, Part]:
         """Write what is sealed and not on the topic yet, one after the other: a large state is not packed in memory as a whole.
 
-        Returns the parts of this checkpoint by name, and the bytes of those that had to be written.
+        Returns the parts of this checkpoint by name.
         """
-        shelf, packed_bytes = tenure.shelf, 0
+        shelf = tenure.shelf
         apart = [leaf for leaf in snapshot.sealed_in(tree).values() if sum(column.nbytes for column in leaf.values()) >= PART_FROM]
         for leaf in apart:
             if shelf.holds(leaf.name):
@@ -249,8 +250,7 @@ class Checkpointer:
             offset = await self._write(tenure, records)
             stored = sum(len(value or b"") for _, value in records)
             shelf.add(Part(leaf.name, tenure.token, offset, len(packed), zlib.crc32(packed), stored))
-            packed_bytes += len(packed)
-        return shelf.named(leaf.name for leaf in apart), packed_bytes
+        return shelf.named(leaf.name for leaf in apart)
 
     async def _write(self, tenure: Tenure, records: Iterable[tuple[bytes, bytes | None]]) -> int:
         """Write records and wait for them; return the lowest offset."""
