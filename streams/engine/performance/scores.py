@@ -1,0 +1,167 @@
+"""Scores beside what happened: how well they rank, and how well they are meant as probabilities."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.events import FloatArray, Int64Array
+from streams.engine.performance.exact import Moments
+from streams.engine.performance.grid import Grid, ordered_codes
+from streams.engine.performance.intervals import mean_interval, pr_auc_interval, roc_auc_interval, wilson
+from streams.engine.performance.metric import Metric
+
+__all__ = ["PRECISION", "Scores"]
+
+#: ``recall_at_precision``: the recall that can be had where at least so many of the rows called positive are.
+PRECISION = 0.9
+#: Distinct scores at the top that are kept apart, and bins for those below.
+_TOP, _BINS = 256, 512
+_ECE_BINS = 15
+_ECE_UNIT = float(1 << 32)
+_EPSILON = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """Sums over scored outcomes, from which the metrics of a binary model's scores follow.
+
+    Ranking metrics come from a `Grid` of the scores by outcome, with the bits of p where p ≤ ½ and those of 1 - p above, so that .99999
+    is told from .999999 as 1e-6 is from 1e-5. They are exact while there are no more than 768 distinct scores, and beyond it rows of one
+    bin count as ties in the ROC curve and as evenly mixed in the precision-recall curve. On skewed scores of 1 000 to 100 000 rows with
+    1 % positives that was at most 6e-4 off for ROC-AUC and 5e-4 for PR-AUC: a hundredth of the confidence interval and less.
+
+    Brier score, log loss and calibration error are there if all scores lie within [0, 1].
+
+    Parameters
+    ----------
+    grid : Grid
+        Columns negative, positive.
+    improper : int
+        Rows whose score is no probability.
+    brier, log_loss : Moments
+        Of the other rows' losses.
+    surplus : int64 (15,)
+        Sum of score - outcome per bin of the score, [i/15, (i + 1)/15), in units of 2^-32.
+    """
+
+    grid: Grid
+    improper: int
+    brier: Moments
+    log_loss: Moments
+    surplus: Int64Array
+
+    @classmethod
+    def of(cls, scores: FloatArray, positive: NDArray[np.bool_]) -> Scores:
+        """Add up rows.
+
+        Parameters
+        ----------
+        scores : float64 (n,)
+            Finite; greater is more likely to be positive.
+        positive : bool (n,)
+            What happened.
+        """
+        grid = Grid.of(_codes(scores), positive.astype(np.int64), columns=2, top=_TOP, limit=_BINS)
+        proper = (scores >= 0) & (scores <= 1)
+        p, y = scores[proper], positive[proper]
+        off = p - y
+        loss = -np.log(np.clip(np.where(y, p, 1 - p), _EPSILON, 1 - _EPSILON))
+        surplus = np.zeros(_ECE_BINS, np.int64)
+        np.add.at(surplus, np.minimum((p * _ECE_BINS).astype(np.intp), _ECE_BINS - 1), np.rint(off * _ECE_UNIT).astype(np.int64))
+        return cls(grid, len(scores) - len(p), Moments.of(off * off), Moments.of(loss), surplus)
+
+    def __add__(self, other: Scores) -> Scores:
+        return Scores(
+            self.grid + other.grid,
+            self.improper + other.improper,
+            self.brier + other.brier,
+            self.log_loss + other.log_loss,
+            self.surplus + other.surplus,
+        )
+
+    def metrics(self) -> dict[str, Metric]:
+        """Return what can be told: ranking needs both classes, the others two rows."""
+        negatives, positives = self.grid.counts.sum(0).tolist()
+        found: dict[str, Metric] = {}
+        if negatives and positives:
+            found |= self._ranking(negatives, positives)
+        if self.improper == 0 and negatives + positives >= 2:
+            found |= self._calibration(negatives + positives, positives / (negatives + positives))
+        return found
+
+    def _ranking(self, negatives: int, positives: int) -> dict[str, Metric]:
+        share = positives / (negatives + positives)
+        wrong, hits = self.grid.counts[::-1].T  # per bin, the highest scores first
+        called_wrong, called_hits = np.cumsum(wrong), np.cumsum(hits)
+        precise = called_hits >= PRECISION * (called_hits + called_wrong)
+        recalled = int(called_hits[precise].max(initial=0))
+        pr_auc = _average_precision(hits, wrong, self.grid.mixed[::-1])
+        # pairs in which the positive has the higher score; ties count half
+        won = int(hits @ (2 * (negatives - called_wrong) + wrong))
+        roc_auc = won / (2 * negatives * positives)
+        return {
+            "pr_auc": Metric(pr_auc, *pr_auc_interval(pr_auc, positives), constant=share),
+            "roc_auc": Metric(roc_auc, *roc_auc_interval(roc_auc, positives, negatives), constant=0.5),
+            "recall_at_precision": Metric(recalled / positives, *wilson(recalled, positives), constant=float(share >= PRECISION)),
+        }
+
+    def _calibration(self, n: int, share: float) -> dict[str, Metric]:
+        brier, log_loss = self.brier.mean(n), self.log_loss.mean(n)
+        ece = int(np.abs(self.surplus).sum()) / (_ECE_UNIT * n)
+        entropy = -sum(p * math.log(p) for p in (share, 1 - share) if p > 0)
+        return {
+            "brier": Metric(brier, *mean_interval(brier, self.brier.variance(n), n, least=0.0), constant=share * (1 - share)),
+            "log_loss": Metric(log_loss, *mean_interval(log_loss, self.log_loss.variance(n), n, least=0.0), constant=entropy),
+            # with the sign of its bin's surplus, a row's score - outcome averages to the error, and its square to the Brier score
+            "ece": Metric(ece, *mean_interval(ece, brier - ece * ece, n, least=0.0), constant=0.0),
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on: up to 12 kB, mostly the grid."""
+        losses = {"brier": self.brier.state(), "log_loss": self.log_loss.state()}
+        return {"grid": self.grid.state(), "improper": self.improper, "surplus": self.surplus} | losses
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Scores:
+        """Restore the sums."""
+        grid = Grid.from_state(state["grid"], top=_TOP, limit=_BINS)
+        brier, log_loss = Moments.from_state(state["brier"]), Moments.from_state(state["log_loss"])
+        return cls(grid, int(state["improper"]), brier, log_loss, np.asarray(state["surplus"], np.int64))
+
+
+def _codes(scores: FloatArray) -> Int64Array:
+    """Return int64 codes in the order of the scores, as fine towards 1 as they are towards 0.
+
+    The last bit of the mantissa is left out, to have room for the mirror image.
+    """
+    upper = scores > 0.5
+    codes = ordered_codes(np.where(upper, 1 - scores, scores)) >> 1
+    return np.where(upper, 2 * _HALF - codes, codes)
+
+
+_HALF = int(ordered_codes(np.array([0.5]))[0]) >> 1
+
+
+def _average_precision(hits: Int64Array, wrong: Int64Array, mixed: NDArray[np.bool_]) -> float:
+    """Average, over the positives, of the precision among the rows with a score at least as high: area under the precision-recall curve.
+
+    Without linear interpolation, which is too optimistic (Davis, Goadrich 2006, The relationship between precision-recall and ROC
+    curves, ICML). Ties are taken at once. Where a bin mixes different scores, its negatives lie evenly between its positives.
+    """
+    before_hits, before_wrong = np.cumsum(hits) - hits, np.cumsum(wrong) - wrong
+    called = np.maximum(before_hits + hits + before_wrong + wrong, 1)
+    tied = hits * (before_hits + hits) / called
+    total = float(tied[~mixed].sum())
+    held = np.flatnonzero(mixed & (hits > 0))
+    each = hits[held]
+    bins = np.repeat(held, each)
+    nth = np.arange(len(bins)) - np.repeat(np.cumsum(each) - each, each) + 1
+    so_far = before_hits[bins] + nth
+    total += float((so_far / (so_far + before_wrong[bins] + wrong[bins] * nth / (hits[bins] + 1))).sum())
+    return total / int(hits.sum())
