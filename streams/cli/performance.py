@@ -13,17 +13,18 @@ import typer
 from schemas.alerts import Alert, iso
 from schemas.decoding.timestamps import milliseconds_of
 from streams.cli.terminal import print_table
-from streams.engine.stats import MetricValue, ModelStats, PerformanceRow
+from streams.engine.performance import Metric, main_metric
+from streams.engine.stats import ModelStats, PerformanceRow, merge_neighbours
 
 __all__ = ["performance_json", "print_performance"]
 
 TYPE = "io.driftsonde.performance.v1"
-#: Of the metrics that a row has, the first of these is shown; every task has one.
-MAIN = ("pr_auc", "f1", "macro_f1", "mae")
+#: Lines of a table at most; neighbouring cohorts are taken together for it.
+MOST_ROWS = 20
 #: Counts that everybody wants to see come first; the others follow by name.
 FIRST = ("joined", "retraction", "correction", "unmatched_label", "late_label", "leakage_suspect")
 #: Metric of a cohort with too few outcomes.
-NONE = MetricValue(nan, nan, nan, nan)
+NONE = Metric(nan, nan, nan, nan)
 
 
 def print_performance(model: ModelStats, alerts: Sequence[Alert]) -> None:
@@ -35,9 +36,9 @@ def print_performance(model: ModelStats, alerts: Sequence[Alert]) -> None:
         return
     episodes = _episodes(model.model, alerts)
     shown = _shown(model.performance)
-    for (series, version), rows in groupby(shown, key=lambda row: (row.series, row.version)):
+    for (series, version, _), rows in groupby(shown, key=_whose):
         typer.echo(f"\n{model.model}, version {version}, {series}: predictions by cohort")
-        _print_cohorts(list(rows), episodes)
+        _print_cohorts(merge_neighbours(list(rows), MOST_ROWS), episodes)
     typer.echo()
     for line in _lines(model):
         typer.echo(line)
@@ -62,29 +63,32 @@ def performance_json(model: ModelStats, alerts: Sequence[Alert], assumption: str
         "pending": model.pending,
         "waiting": model.orphans,
         "open_cohorts": model.open_cohorts,
-        "cohorts": [_cohort(row, episodes) for row in model.performance],
+        "cohorts": [
+            _cohort(row, episodes) for _, rows in groupby(model.performance, key=_whose) for row in merge_neighbours(list(rows), MOST_ROWS)
+        ],
         "worst": [{"version": v, "series": s, **worst._asdict()} for (v, s), worst in model.worst.items()],
     }
     return orjson.dumps(told)
 
 
 def _print_cohorts(rows: list[PerformanceRow], episodes: list[list[Alert]]) -> None:
-    main = next((name for name in MAIN if any(name in row.metrics for row in rows)), None)
+    metrics = [row.metrics() for row in rows]
+    names = {name for of_row in metrics for name in of_row}
     columns: dict[str, list[Any]] = {
         "from": [_minute(row.start_ms) for row in rows],
         "to": [_minute(row.end_ms) for row in rows],
-        "n": [row.n for row in rows],
-        "coverage": [f"{row.coverage:.1%}" for row in rows],
+        "n": [row.tally.n for row in rows],
+        "coverage": [f"{row.tally.coverage:.1%}" for row in rows],
     }
-    if any(row.implicit for row in rows):
-        columns["negative by rule"] = [row.implicit for row in rows]
-    if main is not None:
-        found = [row.metrics.get(main, NONE) for row in rows]
+    if any(row.tally.implicit for row in rows):
+        columns["negative by rule"] = [row.tally.implicit for row in rows]
+    if (main := main_metric(rows[0].tally.task, names)) is not None:
+        found = [of_row.get(main, NONE) for of_row in metrics]
         columns[main] = [_number(metric.value) for metric in found]
         columns["95 % interval"] = [_interval(metric) for metric in found]
         columns["constant"] = [_number(metric.constant) for metric in found]
-    if any("error_rate" in row.metrics for row in rows):
-        columns["error rate"] = [_number(row.metrics.get("error_rate", NONE).value) for row in rows]
+    if "error_rate" in names:
+        columns["error rate"] = [_number(of_row.get("error_rate", NONE).value) for of_row in metrics]
     columns[""] = ["; ".join(_mark(episode) for episode in episodes if _began_in(row, episode)) for row in rows]
     print_table(list(columns), list(zip(*columns.values(), strict=True)))
 
@@ -116,15 +120,19 @@ def _cohort(row: PerformanceRow, episodes: list[list[Alert]]) -> dict[str, Any]:
         "segment": row.segment,
         "from": iso(row.start_ms),
         "to": iso(row.end_ms),
-        "n": row.n,
-        "labelled": row.labelled,
-        "implicit": row.implicit,
-        "unlabelled": row.unlabelled,
-        "excluded": row.excluded,
-        "coverage": row.coverage,
-        "metrics": {name: metric._asdict() for name, metric in row.metrics.items()},
+        "n": row.tally.n,
+        "labelled": row.tally.labelled,
+        "implicit": row.tally.implicit,
+        "unlabelled": row.tally.unlabelled,
+        "excluded": row.tally.excluded,
+        "coverage": row.tally.coverage,
+        "metrics": row.metrics(),
         "concept_drift": [episode[0].data.alert_key for episode in episodes if _began_in(row, episode)],
     }
+
+
+def _whose(row: PerformanceRow) -> tuple[str, str, str]:
+    return row.series, row.version, row.segment
 
 
 def _episodes(model: str, alerts: Sequence[Alert]) -> list[list[Alert]]:
@@ -153,7 +161,7 @@ def _minute(ms: int) -> str:
     return iso(ms)[:16].replace("T", " ")
 
 
-def _interval(metric: MetricValue) -> str:
+def _interval(metric: Metric) -> str:
     return "–" if isnan(metric.low) or isnan(metric.high) else f"{_number(metric.low)} to {_number(metric.high)}"
 
 

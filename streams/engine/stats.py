@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import add
 from typing import NamedTuple
+
+from streams.engine.performance import Metric, Tally
 
 __all__ = [
     "DELAY_BOUNDS_MS",
     "ActiveAlert",
     "EngineStats",
     "LabelDelays",
-    "MetricValue",
     "ModelStats",
     "PerformanceRow",
     "SourceStats",
     "WorstGroup",
+    "merge_neighbours",
 ]
 
 #: Upper bounds (inclusive) of the histogram of label delays: 1 s, 1 min, 10 min, 1 h, 6 h, 1 d, 3 d, 7 d, 30 d.
@@ -74,15 +78,6 @@ class LabelDelays:
     sum_ms: int = 0
 
 
-class MetricValue(NamedTuple):
-    """A metric of a model, between the ends of its 95 % interval, and what always answering the same would have had."""
-
-    value: float
-    low: float
-    high: float
-    constant: float
-
-
 @dataclass(frozen=True, slots=True)
 class PerformanceRow:
     """How good a model was on the predictions of one cohort, or of several neighbouring ones taken together.
@@ -95,13 +90,12 @@ class PerformanceRow:
         Whose predictions; segment ``all`` or ``field=value``.
     start_ms, end_ms : int
         Event times of the predictions, [start, end).
-    n : int
-        Predictions: those below taken together.
-    labelled, implicit, unlabelled, excluded : int
-        With a label; without one, which makes them negatives by the configuration; without an outcome; left out because their
-        label is older than they are.
-    metrics : mapping of str to MetricValue
-        By name, such as ``error_rate`` or ``pr_auc``; empty while there are too few outcomes.
+    tally : Tally
+        Their outcomes. Metrics are worked out of it when they are asked for: counters are read at every scrape.
+    min_rows : int
+        Fewer outcomes than that have no metrics.
+    classes : tuple of str
+        Texts of the classes by code.
     """
 
     series: str
@@ -109,17 +103,29 @@ class PerformanceRow:
     segment: str
     start_ms: int
     end_ms: int
-    n: int
-    labelled: int
-    implicit: int
-    unlabelled: int
-    excluded: int
-    metrics: Mapping[str, MetricValue]
+    tally: Tally
+    min_rows: int
+    classes: tuple[str, ...] = ()
 
-    @property
-    def coverage(self) -> float:
-        """Share of the predictions that have a label, in [0, 1]; 0 when there are none."""
-        return self.labelled / self.n if self.n else 0.0
+    def metrics(self) -> dict[str, Metric]:
+        """Return every metric by name, such as ``error_rate`` or ``pr_auc``; nothing while there are too few outcomes."""
+        return self.tally.metrics(self.classes) if self.tally.outcomes >= self.min_rows else {}
+
+    def __add__(self, later: PerformanceRow) -> PerformanceRow:
+        """Take the next cohorts of the same series, version and segment together with these."""
+        return replace(self, end_ms=later.end_ms, tally=self.tally + later.tally, classes=later.classes)
+
+
+def merge_neighbours(rows: Sequence[PerformanceRow], most: int) -> list[PerformanceRow]:
+    """Take neighbouring cohorts together until there are `most` (> 0) at most; figures are exactly those of all their predictions.
+
+    Parameters
+    ----------
+    rows : sequence of PerformanceRow
+        In order of time, of one series, version and segment.
+    """
+    size = max(-(-len(rows) // most), 1)
+    return [reduce(add, rows[start : start + size]) for start in range(0, len(rows), size)]
 
 
 class WorstGroup(NamedTuple):
