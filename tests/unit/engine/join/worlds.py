@@ -185,7 +185,7 @@ def _value(random: Random, task: str) -> float | None:
 
 
 def _labels(random: Random, task: str, of: PredictionRow) -> list[LabelRow]:
-    time = of.time + random.choice([1, 100, 1_000, 5_000, 9_900, 10_400, 10_600, 12_000, 20_000, -20, -60, -5_000])
+    time = of.time + random.choice([1, 100, 1_000, 5_000, 9_900, 10_400, 10_600, 12_000, 20_000, -20, -50, -51, -5_000])
     clock = time + random.choice([0, 0, 5, 100, 400, 900])
     revised = random.random() < 0.4
     found = []
