@@ -29,7 +29,6 @@ Handles: TypeAlias = NDArray[np.int64]
 _HANDLE_BITS = 40
 
 _HANDLE = np.uint64((1 << _HANDLE_BITS) - 1)
-_MARK = ~_HANDLE
 _SLOTS = 8  # of a bucket: 64 bytes
 _PROBES = 32
 _MOST = 0.6  # of the slots may be used: above, buckets overflow often
