@@ -27,7 +27,7 @@ MARKS = {"late_label", "clock_skew", "source_conflict"}
 OF_PREDICTIONS = {"predictions", "dup_prediction", "id_conflict", "stale_prediction", "future_prediction"}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32), random=st.randoms(use_true_random=False))
 def test_every_reading_is_what_the_rules_say_of_the_whole_logs(seed: int, random: Random) -> None:
     world = random_world(seed)

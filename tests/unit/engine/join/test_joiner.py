@@ -267,7 +267,7 @@ def test_nothing_is_kept_for_revisions_and_sources_that_no_label_has() -> None:
 
     assert bytes_of(RULES) - bytes_of(replace(RULES, revisions=False)) == 8
     assert bytes_of(RULES) - bytes_of(replace(RULES, sources=False)) == 4
-    assert bytes_of(replace(RULES, revisions=False, sources=False, ages=(1, 2))) <= 75
+    assert bytes_of(replace(RULES, revisions=False, sources=False, ages=(1, 2))) <= 64
 
 
 def test_long_spans_are_exact() -> None:
