@@ -1,0 +1,117 @@
+"""The performance of a model over its whole run in bounded memory: the last cohorts one by one, those before in longer stretches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
+from typing import Any, TypeAlias
+
+from streams.engine.performance.groups import ALL
+from streams.engine.performance.tally import Tally
+
+__all__ = ["MOST_GROUPS", "MOST_RECORDS", "CohortRecord", "PerformanceHistory"]
+
+#: Records of a series, version and segment; for one more, two neighbours are merged.
+MOST_RECORDS = 64
+#: The last ones, which are not.
+_RECENT = 16
+#: Combinations of them; beyond it the one whose last cohort is the oldest is forgotten.
+MOST_GROUPS = 1000
+
+_Key: TypeAlias = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CohortRecord:
+    """What became of the predictions of some time, read at some deadline.
+
+    Parameters
+    ----------
+    series : str
+        Name of the view: ``age 1h``, ``matured``, ``amended``.
+    version, segment : str
+        Whose predictions; segment `ALL` or ``field=value``.
+    start_ms, end_ms : int
+        Event times of the predictions, [start, end).
+    tally : Tally
+        Their outcomes.
+    """
+
+    series: str
+    version: str
+    segment: str
+    start_ms: int
+    end_ms: int
+    tally: Tally
+
+    def __add__(self, later: CohortRecord) -> CohortRecord:
+        return replace(self, end_ms=later.end_ms, tally=self.tally + later.tally)
+
+
+class PerformanceHistory:
+    """Cohort records by series, version and segment: at most 64 each, up to 12 kB a record.
+
+    When there is no room, two neighbours are merged, so the whole run stays covered: by its last 16 cohorts, and before them by stretches
+    that grow with the run and of which none is much longer than another. Because tallies add up to the bit, a stretch has the metrics
+    of all its predictions.
+
+    Parameters
+    ----------
+    state : mapping, optional
+        What `state` returned; without it the history is empty.
+    """
+
+    def __init__(self, state: Mapping[str, Any] | None = None) -> None:
+        self._records: dict[_Key, list[CohortRecord]] = {}
+        for entry in () if state is None else state["series"]:
+            series, version, segment = entry["key"]
+            self._records[series, version, segment] = [
+                CohortRecord(series, version, segment, start, end, Tally.from_state(tally)) for start, end, tally in entry["records"]
+            ]
+
+    def add(self, record: CohortRecord) -> None:
+        """Take the record that follows, in time, the others of its series, version and segment.
+
+        Raises
+        ------
+        ValueError
+            It starts before the last of them ends.
+        """
+        key = record.series, record.version, record.segment
+        kept = self._records.get(key, [])
+        if kept and record.start_ms < kept[-1].end_ms:
+            raise ValueError(f"{record.series}: found a cohort that starts at {record.start_ms}, expected {kept[-1].end_ms} or later")
+        if len(kept) == MOST_RECORDS:
+            kept = _with_room(kept)
+        self._records[key] = [*kept, record]
+        if len(self._records) > MOST_GROUPS:
+            del self._records[min(self._records, key=lambda key: (self._records[key][-1].end_ms, key))]
+
+    def records(self) -> list[CohortRecord]:
+        """Return all records: series, versions and segments in the order in which they were first heard of, of each in order of time."""
+        return [record for records in self._records.values() for record in records]
+
+    def totals(self, series: str, version: str) -> dict[str, Tally]:
+        """Return the tallies of the whole run by segment, `ALL` first."""
+        segments = sorted(
+            (segment for *whose, segment in self._records if whose == [series, version]), key=lambda name: (name != ALL, name)
+        )
+        return {segment: reduce(add, (record.tally for record in self._records[series, version, segment])) for segment in segments}
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on, for `schemas.snapshot`."""
+        return {
+            "series": [
+                {"key": list(key), "records": [[record.start_ms, record.end_ms, record.tally.state()] for record in records]}
+                for key, records in self._records.items()
+            ]
+        }
+
+
+def _with_room(records: list[CohortRecord]) -> list[CohortRecord]:
+    """Merge the two neighbours of which the longer is shortest; of equals the oldest."""
+    spans = [record.end_ms - record.start_ms for record in records[:-_RECENT]]
+    at = min(range(len(spans) - 1), key=lambda i: max(spans[i], spans[i + 1]))
+    return [*records[:at], records[at] + records[at + 1], *records[at + 2 :]]

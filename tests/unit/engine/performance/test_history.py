@@ -1,0 +1,73 @@
+"""A history covers the whole run in bounded memory, and goes on where it was left."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from schemas.snapshot import pack, unpack
+from streams.engine.performance import ALL, CohortRecord, PerformanceHistory, Tally, history
+from tests.unit.engine.performance.cohorts import HOUR, closed, fraud, image
+
+
+def record(cohort: int, tally: Tally, *, series: str = "matured", version: str = "1", segment: str = ALL) -> CohortRecord:
+    return CohortRecord(series, version, segment, cohort * HOUR, (cohort + 1) * HOUR, tally)
+
+
+def tallies(n: int) -> list[Tally]:
+    rng = np.random.default_rng(7)
+    return [Tally.of("binary", closed(*fraud(rng, 40, share=0.3))) for _ in range(n)]
+
+
+def test_the_whole_run_stays_covered_and_its_last_cohorts_stay_apart() -> None:
+    run = tallies(500)
+    kept = PerformanceHistory()
+    for cohort, tally in enumerate(run):
+        kept.add(record(cohort, tally))
+        assert len(kept.records()) <= history.MOST_RECORDS
+    records = kept.records()
+    assert [records[0].start_ms, *(r.end_ms for r in records)] == [*(r.start_ms for r in records), 500 * HOUR]
+    spans = [(r.end_ms - r.start_ms) // HOUR for r in records]
+    assert spans[-16:] == [1] * 16
+    assert max(spans) == 16  # not more than twice what even stretches would take
+    total = run[0]
+    for tally in run[1:]:
+        total += tally
+    assert image(kept.totals("matured", "1")[ALL]) == image(total)
+
+
+def test_a_restored_history_goes_on_as_if_it_had_not_stopped() -> None:
+    run = tallies(150)
+    whole, stopped = PerformanceHistory(), PerformanceHistory()
+    for cohort, tally in enumerate(run):
+        for kept in (whole, stopped):
+            kept.add(record(cohort, tally))
+            kept.add(record(cohort, tally, segment="country=DE"))
+        if cohort in (3, 100):
+            stopped = PerformanceHistory(unpack(pack(stopped.state(), header={}))[1])
+    assert pack(stopped.state(), header={}) == pack(whole.state(), header={})
+
+
+def test_a_cohort_out_of_order_is_refused() -> None:
+    kept, (tally,) = PerformanceHistory(), tallies(1)
+    kept.add(record(5, tally))
+    with pytest.raises(ValueError, match="matured: found a cohort that starts at 18000000, expected 21600000 or later"):
+        kept.add(record(5, tally))
+
+
+def test_beyond_the_room_the_segment_that_ended_first_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "MOST_GROUPS", 3)
+    kept, (tally,) = PerformanceHistory(), tallies(1)
+    for cohort, segment in enumerate(["a", "b", "c"]):
+        kept.add(record(cohort, tally, segment=segment))
+    kept.add(record(9, tally, segment="a"))
+    kept.add(record(10, tally, segment="d"))
+    assert [r.segment for r in kept.records()] == ["a", "a", "c", "d"]
+
+
+def test_totals_are_by_segment_of_one_series_and_version() -> None:
+    kept, (tally,) = PerformanceHistory(), tallies(1)
+    for series, version, segment in [("matured", "1", "b=1"), ("matured", "1", ALL), ("matured", "2", "c=1"), ("amended", "1", "d=1")]:
+        kept.add(record(0, tally, series=series, version=version, segment=segment))
+    assert list(kept.totals("matured", "1")) == [ALL, "b=1"]
+    assert kept.totals("matured", "3") == {}
