@@ -42,7 +42,9 @@ _SPECIAL_SHARES, _SPECIAL_WEIGHT = ((0.01, 2.0), (0.1, 4.0)), 0.02
 _LARGEST_SPECIAL_SHARE = 0.9
 _PENALTY, _PLUG_IN_PENALTY = 0.75, 1.5
 #: Components that the reference is too small to support are dropped: 2 ln(A)/|θ| · sqrt(τ/m), the spread of their log rate, is above this.
-_MOST_SPREAD = 2.5
+#: Upward bets are few and have no plug-ins beside them: at 4 they still keep half the budget (Bernoulli, 2 million rows of 100 references
+#: each), and a rise of 3.5 % to 5.8 % is found from 5000 rows of reference after 2000 rows instead of 6000 to 15 000.
+_MOST_SPREAD: dict[Direction, float] = {"both": 2.5, "up": 4.0}
 #: Memories of the plug-in bets in rows, weight of all of them together, and rows of reference that each must have per row of memory.
 _MEMORIES, _MEMORIES_WEIGHT, _ROWS_PER_MEMORY = (50.0, 100.0, 400.0), 0.1, 3
 #: Log-bets are multiples of this: a matrix product of row counts and log-bets is then exact, so it can't depend on how rows were batched.
@@ -122,7 +124,7 @@ def build_table(
     rows = max(bins.rows, 1)
     shares = bins.shares()
     stake = _PENALTY * log_a / rows
-    smooth, smooth_weights = _smooth_bets(bins, shares, _BOTH if direction == "both" else _UP, log_a, tolerance, inflation)
+    smooth, smooth_weights = _smooth_bets(bins, shares, direction, log_a, tolerance, inflation)
     special, special_weights = _special_bets(bins, shares)
     columns, weights = smooth + special, smooth_weights + special_weights
     memories: FloatArray = np.zeros(0)
@@ -147,7 +149,7 @@ _Bets: TypeAlias = tuple[list[FloatArray], list[float]]
 def _smooth_bets(
     bins: Bins,
     shares: FloatArray,
-    components: tuple[tuple[int, float, float], ...],
+    direction: Direction,
     log_a: float,
     tolerance: float,
     inflation: tuple[float, ...],
@@ -155,7 +157,7 @@ def _smooth_bets(
     """Bets along the directions; when the reference is too small for all of one-sided bets, the coarsest stays."""
     directions = scores(bins.counts)
     columns, weights, spreads = [], [], []
-    for k, shift, weight in components:
+    for k, shift, weight in _BOTH if direction == "both" else _UP:
         score = np.append(directions[k], 0.0)  # a missing value says nothing about the direction
         if not score.any():
             continue
@@ -163,8 +165,8 @@ def _smooth_bets(
         columns.append((shift * score - normaliser - abs(shift) * tolerance) / inflation[k])
         weights.append(weight)
         spreads.append(2 * log_a / abs(shift) * math.sqrt(inflation[k] / max(bins.rows, 1)))
-    kept = [i for i, spread in enumerate(spreads) if spread <= _MOST_SPREAD]
-    if not kept and components is _UP and spreads:
+    kept = [i for i, spread in enumerate(spreads) if spread <= _MOST_SPREAD[direction]]
+    if not kept and direction == "up" and spreads:
         kept = [spreads.index(min(spreads))]
     return [columns[i] for i in kept], [weights[i] for i in kept]
 

@@ -148,3 +148,35 @@ def test_a_star_without_detectors_leaves_losses_watched_upward_only():
     assert model(monitors=[{"subjects": ["*"], "evidence": []}]).plan("loss") == (losses_only_up, [])
     assert model(monitors=[{"subjects": ["*"], "detectors": ["esr"]}]).plan("loss")[0] == ["esr"]
     assert model().plan("label_delay") == (["esr"], [])
+
+
+def weekly(wanted: float) -> float:
+    """False alarms per week that let a row a second have so many rows between false alarms."""
+    return 7 * 24 * 3600 / wanted
+
+
+@pytest.mark.parametrize("arl0", [1e6, 1e7])
+def test_a_concept_that_turns_over_is_seen_at_every_turn(arl0):
+    values, times = losses((15_000, 0.06), (10_000, 0.94), (10_000, 0.22), (10_000, 0.77), seed=2)
+    seen = watch(of=model(false_alarms_per_week=weekly(arl0)), learn=5000).take(values, times)
+    changes = [(s.story.onset - START) // 1000 for s in seen if s.decides and s.finding.change == "change"]
+    assert len(changes) == 3
+    assert all(abs(onset - turn) <= 50 for onset, turn in zip(changes, (15_000, 25_000, 35_000), strict=True))
+    delays = [s.column - turn for s, turn in zip((s for s in seen if s.decides), (15_000, 25_000, 35_000), strict=True)]
+    assert max(delays) < 250
+
+
+def test_a_rare_error_that_becomes_half_as_frequent_again_is_seen_by_a_reference_of_5000():
+    delays = []
+    for seed in range(9):
+        values, times = losses((6000, 0.035), (20_000, 0.058), seed=100 + seed)
+        seen = watch(of=model(false_alarms_per_week=weekly(1e6)), learn=5000).take(values, times)
+        delays.append(next((s.column for s in seen if s.decides), 10**6) - 6000)
+    assert min(delays) > 0
+    assert np.median(delays) < 4000
+
+
+def test_nothing_happens_as_long_as_nothing_does():
+    values, times = losses((400_000, 0.035), seed=4)
+    seen = watch(of=model(false_alarms_per_week=weekly(1e7)), learn=5000).take(values, times)
+    assert [s for s in seen if s.decides] == []
