@@ -57,12 +57,10 @@ class Orphans:
         self._sweep()
 
     def take(self, keys: Keys) -> tuple[Int64Array, Labels]:
-        """Return the labels that wait for these (distinct) keys, in log order, each with the index of its key; they wait no longer."""
+        """Return the labels that wait for these (distinct) keys, of each in log order, with the index of its key; they wait no longer."""
         if not self._alive:
             return np.zeros(0, np.int64), _EMPTY
         rows, index = self._find(keys)
-        by_log = np.argsort(rows)
-        rows, index = rows[by_log], index[by_log]
         taken = self._rows.at(rows)
         self._forget(rows)
         self._sweep()
@@ -89,7 +87,7 @@ class Orphans:
         return np.bincount(before, minlength=len(firsts))[index] + ranks(index)
 
     def _find(self, keys: Keys) -> tuple[Int64Array, Int64Array]:
-        """Rows that wait for these keys, and the index of the key of each."""
+        """Rows that wait for these keys, of each in log order, and the index of the key of each."""
         self._merge()
         first = np.ascontiguousarray(keys[:, 0])
         low = np.searchsorted(self._sorted, first, "left")

@@ -170,6 +170,23 @@ def test_a_prediction_for_a_closed_cohort_is_late() -> None:
     }
 
 
+def test_what_is_exactly_at_a_limit_is_within_it() -> None:
+    rows = [predicted(1, 1_000, clock=0), predicted(2, 1_000, clock=2_000), predicted(3, 1_000, clock=2_000)]
+    labels = [label(3, 1_700, 2, time=950)]  # S before its prediction's time, O before its arrival
+    j = joiner(predictions=rows, labels=labels)
+    assert +j.counts == {"predictions": 3, "labels": 1, "joined": 1, "clock_skew": 1}
+
+
+def test_a_label_waits_for_its_prediction_as_long_as_it_may_meet_it() -> None:
+    j = joiner(labels=[label(1, 2_000)])
+    views(j, 2_300, 0)
+    j.predictions(predictions_of([predicted(1, 1_500, clock=2_300)]))
+    assert j.counts["joined"] == 1
+    j.labels(labels_of([label(2, 2_000)]))
+    views(j, 2_301, 0)
+    assert (j.orphans, j.counts["unmatched_label"]) == (0, 1)
+
+
 def test_late_and_repeated_rows_of_one_id_in_one_batch_are_as_one_by_one() -> None:
     rows = [predicted(9, 500), predicted(9, 2_500), predicted(9, 500), predicted(9, 2_500), predicted(8, 600), predicted(8, 600)]
     together, apart = joiner(predictions=[predicted(1, 100)]), joiner(predictions=[predicted(1, 100)])
