@@ -102,7 +102,7 @@ class Reading:
 def read(world: World, random: Random) -> Reading:
     """Read both logs to their ends, interleaved and cut at random, telling now and then how far they are read, or restoring."""
     reading = Reading(world.rules)
-    predictions_first, longest, restores = random.choice([0.05, 0.5, 0.95]), random.choice([1, 4, 30, 1000]), random.choice([0, 0, 0.1])
+    predictions_first, longest, restores = random.choice([0.05, 0.5, 0.95]), random.choice([2, 8, 40, 1000]), random.choice([0, 0, 0.1])
     p = q = 0
     while p < len(world.predictions) or q < len(world.labels):
         n = random.randint(1, longest)
