@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
-from operator import add
 from typing import Any, TypeAlias
 
 from streams.engine.performance.groups import ALL
 from streams.engine.performance.tally import Tally
 
-__all__ = ["MOST_GROUPS", "MOST_RECORDS", "CohortRecord", "PerformanceHistory"]
+__all__ = ["MOST_GROUPS", "MOST_OF_SEGMENT", "MOST_RECORDS", "CohortRecord", "PerformanceHistory"]
 
-#: Records of a series, version and segment; for one more, two neighbours are merged.
-MOST_RECORDS = 64
-#: The last ones, which are not.
-_RECENT = 16
-#: Combinations of them; beyond it the one whose last cohort is the oldest is forgotten.
-MOST_GROUPS = 1000
+#: Records of a series and version, and of each segment; for one more, two neighbours are merged.
+MOST_RECORDS, MOST_OF_SEGMENT = 64, 8
+#: Series, versions and segments together; beyond it the one whose last cohort is the oldest is forgotten.
+MOST_GROUPS = 400
 
 _Key: TypeAlias = tuple[str, str, str]
 
@@ -51,11 +47,11 @@ class CohortRecord:
 
 
 class PerformanceHistory:
-    """Cohort records by series, version and segment: at most 64 each, up to 12 kB a record.
+    """Cohort records by series, version and segment: at most 64 each, 8 of a segment; up to 12 kB a record.
 
-    When there is no room, two neighbours are merged, so the whole run stays covered: by its last 16 cohorts, and before them by stretches
-    that grow with the run and of which none is much longer than another. Because tallies add up to the bit, a stretch has the metrics
-    of all its predictions.
+    When there is no room, two neighbours are merged, so the whole run stays covered: by its last 16 cohorts (2 of a segment), and
+    before them by stretches that grow with the run and of which none is much longer than another. Because tallies add up to the
+    bit, a stretch has the metrics of all its predictions.
 
     Parameters
     ----------
@@ -83,7 +79,7 @@ class PerformanceHistory:
         kept = self._records.get(key, [])
         if kept and record.start_ms < kept[-1].end_ms:
             raise ValueError(f"{record.series}: found a cohort that starts at {record.start_ms}, expected {kept[-1].end_ms} or later")
-        if len(kept) == MOST_RECORDS:
+        if len(kept) == (MOST_RECORDS if record.segment == ALL else MOST_OF_SEGMENT):
             kept = _with_room(kept)
         self._records[key] = [*kept, record]
         if len(self._records) > MOST_GROUPS:
@@ -92,13 +88,6 @@ class PerformanceHistory:
     def records(self) -> list[CohortRecord]:
         """Return all records: series, versions and segments in the order in which they were first heard of, of each in order of time."""
         return [record for records in self._records.values() for record in records]
-
-    def totals(self, series: str, version: str) -> dict[str, Tally]:
-        """Return the tallies of the whole run by segment, `ALL` first."""
-        segments = sorted(
-            (segment for *whose, segment in self._records if whose == [series, version]), key=lambda name: (name != ALL, name)
-        )
-        return {segment: reduce(add, (record.tally for record in self._records[series, version, segment])) for segment in segments}
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on, for `schemas.snapshot`."""
@@ -111,7 +100,7 @@ class PerformanceHistory:
 
 
 def _with_room(records: list[CohortRecord]) -> list[CohortRecord]:
-    """Merge the two neighbours of which the longer is shortest; of equals the oldest."""
-    spans = [record.end_ms - record.start_ms for record in records[:-_RECENT]]
+    """Merge the two neighbours of which the longer is shortest, the last quarter left alone; of equals the oldest."""
+    spans = [record.end_ms - record.start_ms for record in records[: -len(records) // 4]]
     at = min(range(len(spans) - 1), key=lambda i: max(spans[i], spans[i + 1]))
     return [*records[:at], records[at] + records[at + 1], *records[at + 2 :]]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
+
 import numpy as np
 import pytest
 
@@ -10,8 +13,8 @@ from streams.engine.performance import ALL, CohortRecord, PerformanceHistory, Ta
 from tests.unit.engine.performance.cohorts import HOUR, closed, fraud, image
 
 
-def record(cohort: int, tally: Tally, *, series: str = "matured", version: str = "1", segment: str = ALL) -> CohortRecord:
-    return CohortRecord(series, version, segment, cohort * HOUR, (cohort + 1) * HOUR, tally)
+def record(cohort: int, tally: Tally, segment: str = ALL) -> CohortRecord:
+    return CohortRecord("matured", "1", segment, cohort * HOUR, (cohort + 1) * HOUR, tally)
 
 
 def tallies(n: int) -> list[Tally]:
@@ -30,10 +33,7 @@ def test_the_whole_run_stays_covered_and_its_last_cohorts_stay_apart() -> None:
     spans = [(r.end_ms - r.start_ms) // HOUR for r in records]
     assert spans[-16:] == [1] * 16
     assert max(spans) == 16  # not more than twice what even stretches would take
-    total = run[0]
-    for tally in run[1:]:
-        total += tally
-    assert image(kept.totals("matured", "1")[ALL]) == image(total)
+    assert image(reduce(add, (r.tally for r in records))) == image(reduce(add, run))
 
 
 def test_a_restored_history_goes_on_as_if_it_had_not_stopped() -> None:
@@ -65,9 +65,11 @@ def test_beyond_the_room_the_segment_that_ended_first_is_forgotten(monkeypatch: 
     assert [r.segment for r in kept.records()] == ["a", "a", "c", "d"]
 
 
-def test_totals_are_by_segment_of_one_series_and_version() -> None:
-    kept, (tally,) = PerformanceHistory(), tallies(1)
-    for series, version, segment in [("matured", "1", "b=1"), ("matured", "1", ALL), ("matured", "2", "c=1"), ("amended", "1", "d=1")]:
-        kept.add(record(0, tally, series=series, version=version, segment=segment))
-    assert list(kept.totals("matured", "1")) == [ALL, "b=1"]
-    assert kept.totals("matured", "3") == {}
+def test_a_segment_has_fewer_records_and_covers_the_run_too() -> None:
+    kept = PerformanceHistory()
+    for cohort, tally in enumerate(tallies(50)):
+        kept.add(record(cohort, tally, "country=DE"))
+    spans = [((r.end_ms - r.start_ms) // HOUR) for r in kept.records()]
+    assert len(spans) == history.MOST_OF_SEGMENT
+    assert sum(spans) == 50
+    assert spans[-2:] == [1, 1]
