@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from detectors.profiling import build_reference
+from detectors.profiling import build_reference, vocabulary_index
 from schemas.config import Model, kind_of
-from schemas.events import FloatArray, Int64Array
-from schemas.reference import Reference
+from schemas.events import Codes, FloatArray, Int64Array
+from schemas.reference import CategoricalProfile, Reference
 from streams.engine.group import Group, Observation
 from streams.engine.story import Series
 
@@ -43,6 +43,8 @@ class Watch:
         Name of the view that the outcomes are of (``matured``, ``age 1h``), or ``labels``.
     version : str
         Of the model: stands in the reference.
+    classes : sequence of str
+        Names of classes by code, where ``label`` is one of many: alerts name the class whose share has moved. It may grow.
     state : mapping, optional
         What `state` returned.
 
@@ -67,10 +69,12 @@ class Watch:
         share: float,
         series: str,
         version: str = "default",
+        classes: Sequence[str] = (),
         state: Mapping[str, Any] | None = None,
     ) -> None:
         self._model, self._subject, self._learn, self._share = model, subject, learn, share
-        self._series, self._version = Series(series), version
+        self._series, self._version, self._classes = Series(series), version, classes
+        self._names: dict[int, str] = {}  # of the classes that were learnt, by code
         self._deciding = frozenset(self._series.detector(kind_of(spec)) for spec in model.plan(subject)[0])
         self._values: list[FloatArray] = []  # what is learnt from
         self._times: list[Int64Array] = []
@@ -106,7 +110,7 @@ class Watch:
         if self._group is None or first == len(values):
             return []
         seen = sorted(
-            self._group.take(values[None, first:], times[first:]), key=lambda seen: (seen.column, not seen.decides, seen.detector)
+            self._group.take(self._coded(values[first:]), times[first:]), key=lambda seen: (seen.column, not seen.decides, seen.detector)
         )
         return [self._placed(one, first, times) for one in seen]
 
@@ -122,14 +126,22 @@ class Watch:
         return wanted
 
     def _begin(self) -> None:
-        times = np.concatenate(self._times)
+        values = np.concatenate(self._values)
+        numbers, classes = {self._subject: values}, {}
+        if self._subject == "label" and self._model.task == "multiclass":
+            present, column = np.isfinite(values), np.full(len(values), -1, np.int32)
+            codes, column[present] = np.unique(values[present], return_inverse=True)
+            self._names = {code: self._classes[code] if code < len(self._classes) else str(code) for code in codes.astype(int).tolist()}
+            numbers, classes = {}, {self._subject: Codes(tuple(self._names.values()), column)}
         self._reference = build_reference(
             model=self._model.name,
             version=self._version,
             origin=f"the first {self._taken} outcomes ({self._series.name})",
-            times=times,
-            number_names=[self._subject],
-            numbers=np.concatenate(self._values)[None, :],
+            times=np.concatenate(self._times),
+            number_names=list(numbers),
+            numbers=np.array(list(numbers.values())) if numbers else None,
+            category_names=list(classes),
+            categories=list(classes.values()),
         )
         self._values, self._times = [], []
         self._group = self._watching(self._reference)
@@ -145,6 +157,17 @@ class Watch:
             state=state,
         )
 
+    def _coded(self, values: FloatArray) -> FloatArray:
+        """Values as a group takes them, (1, n): a class as its index in the reference's vocabulary."""
+        profile = None if self._reference is None else self._reference.profiles[self._subject]
+        if not isinstance(profile, CategoricalProfile):
+            return values[None, :]
+        known, other = vocabulary_index(profile)
+        coded = np.where(np.isnan(values), np.nan, float(other))
+        for code, name in self._names.items():
+            coded[values == code] = known.get(name, other)
+        return coded[None, :]
+
     def _placed(self, seen: Observation, first: int, times: Int64Array) -> Observation:
         """Place an observation in the batch's columns and its story in prediction time; remember who is away from the reference."""
         if seen.decides:
@@ -154,9 +177,9 @@ class Watch:
         return replace(seen, column=column, story=story)
 
     def suspicion(self) -> float:
-        """How near the detectors that decide are to an alarm: statistic by threshold, at least 1 while they are away from the reference.
+        """How near the detectors that decide are to an alarm: statistic by threshold.
 
-        0 while the reference is learnt.
+        1 while one of them is away from the reference, 0 while the reference is learnt.
         """
         if self._drifted:
             return 1.0
@@ -187,12 +210,13 @@ class Watch:
             "rows": self._rows,
             "reference": None if self._reference is None else self._reference.to_json(),
             "group": None if self._group is None else self._group.state(),
+            "names": [[code, name] for code, name in self._names.items()],
             "drifted": sorted(self._drifted),
         }
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         self._rows = int(state["rows"])
-        self._drifted = set(state["drifted"])
+        self._drifted, self._names = set(state["drifted"]), dict(state["names"])
         if state["reference"] is None:
             self._values, self._times = [state["values"].copy()], [state["times"].copy()]
             self._taken = len(self._values[0])

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from detectors.profiling import profile_categories, profile_numbers
-from streams.engine.story import effect_of, rounded
+from schemas.alerts import Effect
+from streams.engine.story import effect_of, kind_of_change, rounded, summarise
 
 COUNTRY = profile_categories(np.repeat([0, 1, 2], [600, 300, 100]).astype(np.int32), ("DE", "FR", "IT"))
 WAVE = np.sin(np.arange(1000.0))
@@ -56,3 +57,26 @@ def test_a_window_without_values_has_a_missing_share_or_nothing():
     assert missing is not None
     assert (missing.measure, missing.current) == ("missing share", 1.0)
     assert effect_of(COUNTRY, np.empty(0), "mean up") is None
+
+
+@pytest.mark.parametrize(
+    ("measure", "reference", "current", "said"),
+    [
+        ("error rate", 0.0354, 0.94, "error rate 3.54 % → 94 %"),
+        ("share labelled", 1.0, 0.0, "share labelled 100 % → 0 %"),
+        ("median delay, s", 45.0, 150.0, "median delay 45 s → 2.5 min"),
+        ("median delay, s", 9000.0, 691_200.0, "median delay 2.5 h → 8 d"),
+        ("mean", 0.0354, 0.94, "mean 0.0354 → 0.94"),
+    ],
+)
+def test_measures_are_said_in_their_units(measure, reference, current, said):
+    effect = Effect(measure=measure, reference=reference, current=current)
+    assert summarise("x", effect, 0, [], "mean up") == f"x: {said} since about 1970-01-01 00:00"
+
+
+@pytest.mark.parametrize(
+    ("subject", "kind"),
+    [("amount", "data_quality"), ("score", "data_quality"), ("loss", "concept_drift"), ("label_delay", "label_quality")],
+)
+def test_values_that_are_missing_are_a_matter_of_data_quality_except_of_outcomes(subject, kind):
+    assert kind_of_change(subject, "missing values") == kind

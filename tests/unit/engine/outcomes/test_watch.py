@@ -98,6 +98,27 @@ def test_each_stream_is_told_in_its_own_measure(subject, task, before, after, sa
         assert found[0].story.provisional is (False if subject == "loss" else None)
 
 
+def test_of_many_classes_the_one_is_named_whose_share_has_moved():
+    rng = np.random.default_rng(8)
+    before, after = rng.choice(4, 2000, p=(0.4, 0.3, 0.2, 0.1)), rng.choice(5, 1000, p=(0.4, 0.1, 0.1, 0.3, 0.1))
+    values, times = np.concatenate([before, after]).astype(float), START + 1000 * np.arange(3000)
+    values[7] = np.nan
+    classes = ["cat", "dog", "cow", "hen"]
+
+    def make(state=None) -> Watch:
+        return Watch(model("multiclass"), "label", learn=1500, share=1.0, series="matured", classes=classes, state=state)
+
+    first = make()
+    assert first.take(values[:1800], times[:1800]) == []
+    restored = make(first.state())
+    [found, *_] = first.take(values[1800:], times[1800:])
+    assert found.story.summary.startswith("label: share of 'hen' 0.0")
+    assert found.story.kind == "label_quality"
+    assert restored.take(values[1800:], times[1800:])[0] == found
+    assert first.reference is not None
+    assert first.reference.profiles["label"].missing == 1
+
+
 def test_a_rare_subject_begins_when_the_series_has_come_far_enough():
     misses = watch("missed_positives", learn=1000)
     for cohort in range(1, 21):
