@@ -12,7 +12,7 @@ import numpy as np
 from schemas.events import FloatArray, Int64Array
 from streams.engine.performance.exact import ExactSum, Moments
 from streams.engine.performance.grid import Grid, floats_of, ordered_codes
-from streams.engine.performance.intervals import mean_interval
+from streams.engine.performance.intervals import mean_interval, ratio_interval
 from streams.engine.performance.metric import Metric
 
 __all__ = ["Errors"]
@@ -55,7 +55,7 @@ class Errors:
         """Add up rows of finite numbers, (n,) each."""
         truth = np.clip(actual, -_LARGEST, _LARGEST)
         error = np.clip(predicted, -_LARGEST, _LARGEST) - truth
-        over, under = Moments.of(np.maximum(error, 0.0)), Moments.of(np.maximum(-error, 0.0))
+        over, under = Moments.of(error[error > 0]), Moments.of(-error[error < 0])
         grid = Grid.of(ordered_codes(truth), np.zeros(len(truth), np.int64), columns=1, top=0, limit=_BINS)
         return cls(len(truth), over, under, ExactSum.of((error * error) ** 2), Moments.of(truth), grid)
 
@@ -84,7 +84,9 @@ class Errors:
         low, high = mean_interval(mse, square.variance(n), n, least=0.0)
         yield "rmse", Metric(math.sqrt(mse), math.sqrt(low), math.sqrt(high), constant=math.sqrt(spread))
         if spread > 0:
-            yield "r2", Metric(1 - mse / spread, 1 - high / spread, 1 - low / spread, constant=0.0)
+            fourth = float(rows @ (values - self.truth.mean(n)) ** 4) / n  # from the bins: only the interval needs it
+            low, high = ratio_interval(mse, square.variance(n), spread, max(fourth - spread**2, 0.0), n)
+            yield "r2", Metric(1 - mse / spread, 1 - high, 1 - low, constant=0.0)
         yield "bias", Metric(bias, *mean_interval(bias, mse - bias * bias, n), constant=0.0)
         for name, level in _LEVELS.items():
             loss = level * self.under.mean(n) + (1 - level) * self.over.mean(n)

@@ -47,7 +47,7 @@ class CohortRecord:
 
 
 class PerformanceHistory:
-    """Cohort records by series, version and segment: at most 64 each, 8 of a segment; up to 12 kB a record.
+    """Cohort records by series, version and segment: at most 64 each, 8 of a segment; up to 17 kB a record.
 
     When there is no room, two neighbours are merged, so the whole run stays covered: by its last 16 cohorts (2 of a segment), and
     before them by stretches that grow with the run and of which none is much longer than another. Because tallies add up to the

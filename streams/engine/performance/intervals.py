@@ -7,15 +7,27 @@ from __future__ import annotations
 
 import math
 from statistics import NormalDist
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.events import Int64Array
+from schemas.events import FloatArray, Int64Array
 
-__all__ = ["f1_interval", "macro_f1_interval", "mean_interval", "pr_auc_interval", "roc_auc_interval", "wilson"]
+__all__ = [
+    "ece_interval",
+    "f1_interval",
+    "macro_f1_interval",
+    "mean_interval",
+    "pr_auc_interval",
+    "ratio_interval",
+    "roc_auc_interval",
+    "wilson",
+    "wilson_ends",
+]
 
-Interval = tuple[float, float]
+Interval: TypeAlias = tuple[float, float]
+Numbers = TypeVar("Numbers", float, FloatArray)
 
 _Z = NormalDist().inv_cdf(0.975)
 
@@ -30,16 +42,52 @@ def wilson(hits: int, n: int) -> Interval:
     >>> low, round(high, 3)
     (0.0, 0.071)
     """
-    p, z2 = hits / n, _Z * _Z
+    low, high = _wilson(hits / n, float(n))
+    return 0.0 if hits == 0 else low, 1.0 if hits == n else high
+
+
+def wilson_ends(hits: Int64Array, n: Int64Array) -> tuple[FloatArray, FloatArray]:
+    """Return the lower and the upper ends of Wilson's intervals of many proportions at once."""
+    low, high = _wilson(hits / n, n.astype(np.float64))
+    return np.where(hits == 0, 0.0, low), np.where(hits == n, 1.0, high)
+
+
+def _wilson(p: Numbers, n: Numbers) -> tuple[Numbers, Numbers]:
+    z2 = _Z * _Z
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return 0.0 if hits == 0 else centre - half, 1.0 if hits == n else centre + half
+    half = _Z * (p * (1 - p) / n + z2 / (4 * n * n)) ** 0.5 / (1 + z2 / n)
+    return centre - half, centre + half
 
 
 def mean_interval(mean: float, variance: float, n: int, *, least: float = -math.inf) -> Interval:
     """Interval of a mean of `n` rows with that variance by the central limit theorem, not below `least`."""
     half = _Z * math.sqrt(max(variance, 0.0) / n)
     return max(mean - half, least), mean + half
+
+
+def ece_interval(ece: float, squares: FloatArray, n: int) -> Interval:
+    """Interval of the expected calibration error.
+
+    The error is a sum of sizes, |surplus| of each bin, so chance makes it greater: a perfect model has an error too. The upper end is that
+    of a mean, since with the signs of their bins the rows average to the error. The lower end takes off what all bins' chance may
+    add up to, each a half-normal of mean √(2/π)·s and variance (1 - 2/π)·s²; it is 0 for as long as chance can explain the error.
+
+    Parameters
+    ----------
+    squares : float64 (bins,)
+        Sum over the bin's rows of the square of score - outcome, over `n`.
+    n : int
+        Rows.
+    """
+    chance = squares / n  # s² of each bin
+    excess = math.sqrt(2 / math.pi) * float(np.sqrt(chance).sum()) + _Z * math.sqrt((1 - 2 / math.pi) * float(chance.sum()))
+    return max(ece - excess, 0.0), mean_interval(ece, float(squares.sum()) - ece * ece, n)[1]
+
+
+def ratio_interval(a: float, a_variance: float, b: float, b_variance: float, n: int) -> Interval:
+    """Interval of a / b, two means of `n` rows, by the delta method; as if rows with a large a had no larger b, so rather too wide."""
+    half = _Z * abs(a / b) * math.sqrt((a_variance / a**2 if a else 0.0) / n + b_variance / b**2 / n)
+    return a / b - half, a / b + half
 
 
 def f1_interval(hits: int, missed: int, wrong: int) -> Interval:
@@ -60,7 +108,8 @@ def macro_f1_interval(was: Int64Array, said: Int64Array, hit: NDArray[np.bool_],
     """Interval of the mean F1 over classes by the delta method.
 
     Takahashi, Yamamoto, Kuchiba, Koyama (2022), Confidence interval for micro-averaged F1 and macro-averaged F1 scores, Applied
-    Intelligence 52: the cells of the confusion matrix are multinomial, and macro-F1 is a smooth function of their shares.
+    Intelligence 52: the cells of the confusion matrix are multinomial, and macro-F1 is a smooth function of their shares. Too narrow
+    when a class has fewer than about 20 rows.
 
     Parameters
     ----------

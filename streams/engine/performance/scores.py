@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from schemas.events import FloatArray, Int64Array
 from streams.engine.performance.exact import Moments
 from streams.engine.performance.grid import Grid, ordered_codes
-from streams.engine.performance.intervals import mean_interval, pr_auc_interval, roc_auc_interval, wilson
+from streams.engine.performance.intervals import ece_interval, mean_interval, pr_auc_interval, roc_auc_interval, wilson, wilson_ends
 from streams.engine.performance.metric import Metric
 
 __all__ = ["PRECISION", "Scores"]
@@ -21,7 +21,7 @@ __all__ = ["PRECISION", "Scores"]
 #: ``recall_at_precision``: the recall that can be had where at least so many of the rows called positive are.
 PRECISION = 0.9
 #: Distinct scores at the top that are kept apart, and bins for those below.
-_TOP, _BINS = 256, 512
+_TOP, _BINS = 512, 512
 _ECE_BINS = 15
 _ECE_UNIT = float(1 << 32)
 _EPSILON = float(np.finfo(np.float64).eps)
@@ -32,7 +32,7 @@ class Scores:
     """Sums over scored outcomes, from which the metrics of a binary model's scores follow.
 
     Ranking metrics come from a `Grid` of the scores by outcome, with the bits of p where p ≤ ½ and those of 1 - p above, so that .99999
-    is told from .999999 as 1e-6 is from 1e-5. They are exact while there are no more than 768 distinct scores, and beyond it rows of one
+    is told from .999999 as 1e-6 is from 1e-5. They are exact while there are no more than 1024 distinct scores, and beyond it rows of one
     bin count as ties in the ROC curve and as evenly mixed in the precision-recall curve. On skewed scores of 1 000 to 100 000 rows with
     1 % positives that was at most 6e-4 off for ROC-AUC and 5e-4 for PR-AUC: a hundredth of the confidence interval and less.
 
@@ -46,8 +46,8 @@ class Scores:
         Rows whose score is no probability.
     brier, log_loss : Moments
         Of the other rows' losses.
-    surplus : int64 (15,)
-        Sum of score - outcome per bin of the score, [i/15, (i + 1)/15), in units of 2^-32.
+    surplus, squares : int64 (15,)
+        Sums of score - outcome and of its square per bin of the score, [i/15, (i + 1)/15), in units of 2^-32.
     """
 
     grid: Grid
@@ -55,6 +55,7 @@ class Scores:
     brier: Moments
     log_loss: Moments
     surplus: Int64Array
+    squares: Int64Array
 
     @classmethod
     def of(cls, scores: FloatArray, positive: NDArray[np.bool_]) -> Scores:
@@ -72,9 +73,9 @@ class Scores:
         p, y = scores[proper], positive[proper]
         off = p - y
         loss = -np.log(np.clip(np.where(y, p, 1 - p), _EPSILON, 1 - _EPSILON))
-        surplus = np.zeros(_ECE_BINS, np.int64)
-        np.add.at(surplus, np.minimum((p * _ECE_BINS).astype(np.intp), _ECE_BINS - 1), np.rint(off * _ECE_UNIT).astype(np.int64))
-        return cls(grid, len(scores) - len(p), Moments.of(off * off), Moments.of(loss), surplus)
+        bins = np.minimum((p * _ECE_BINS).astype(np.intp), _ECE_BINS - 1)
+        surplus, squares = _sums(bins, off), _sums(bins, off * off)
+        return cls(grid, len(scores) - len(p), Moments.of(off * off), Moments.of(loss), surplus, squares)
 
     def __add__(self, other: Scores) -> Scores:
         return Scores(
@@ -83,6 +84,7 @@ class Scores:
             self.brier + other.brier,
             self.log_loss + other.log_loss,
             self.surplus + other.surplus,
+            self.squares + other.squares,
         )
 
     def metrics(self) -> dict[str, Metric]:
@@ -96,19 +98,17 @@ class Scores:
         return found
 
     def _ranking(self, negatives: int, positives: int) -> dict[str, Metric]:
-        share = positives / (negatives + positives)
         wrong, hits = self.grid.counts[::-1].T  # per bin, the highest scores first
         called_wrong, called_hits = np.cumsum(wrong), np.cumsum(hits)
-        precise = called_hits >= PRECISION * (called_hits + called_wrong)
-        recalled = int(called_hits[precise].max(initial=0))
         pr_auc = _average_precision(hits, wrong, self.grid.mixed[::-1])
         # pairs in which the positive has the higher score; ties count half
         won = int(hits @ (2 * (negatives - called_wrong) + wrong))
         roc_auc = won / (2 * negatives * positives)
+        share = positives / (negatives + positives)
         return {
             "pr_auc": Metric(pr_auc, *pr_auc_interval(pr_auc, positives), constant=share),
             "roc_auc": Metric(roc_auc, *roc_auc_interval(roc_auc, positives, negatives), constant=0.5),
-            "recall_at_precision": Metric(recalled / positives, *wilson(recalled, positives), constant=float(share >= PRECISION)),
+            "recall_at_precision": _recall_at_precision(called_hits, called_hits + called_wrong),
         }
 
     def _calibration(self, n: int, share: float) -> dict[str, Metric]:
@@ -118,21 +118,22 @@ class Scores:
         return {
             "brier": Metric(brier, *mean_interval(brier, self.brier.variance(n), n, least=0.0), constant=share * (1 - share)),
             "log_loss": Metric(log_loss, *mean_interval(log_loss, self.log_loss.variance(n), n, least=0.0), constant=entropy),
-            # with the sign of its bin's surplus, a row's score - outcome averages to the error, and its square to the Brier score
-            "ece": Metric(ece, *mean_interval(ece, brier - ece * ece, n, least=0.0), constant=0.0),
+            "ece": Metric(ece, *ece_interval(ece, self.squares / (_ECE_UNIT * n), n), constant=0.0),
         }
 
     def state(self) -> dict[str, Any]:
-        """Everything needed to go on: up to 12 kB, mostly the grid."""
+        """Everything needed to go on: up to 17 kB, mostly the grid."""
         losses = {"brier": self.brier.state(), "log_loss": self.log_loss.state()}
-        return {"grid": self.grid.state(), "improper": self.improper, "surplus": self.surplus} | losses
+        bins = {"surplus": self.surplus, "squares": self.squares}
+        return {"grid": self.grid.state(), "improper": self.improper} | losses | bins
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Scores:
         """Restore the sums."""
         grid = Grid.from_state(state["grid"], top=_TOP, limit=_BINS)
         brier, log_loss = Moments.from_state(state["brier"]), Moments.from_state(state["log_loss"])
-        return cls(grid, int(state["improper"]), brier, log_loss, np.asarray(state["surplus"], np.int64))
+        surplus, squares = np.asarray(state["surplus"], np.int64), np.asarray(state["squares"], np.int64)
+        return cls(grid, int(state["improper"]), brier, log_loss, surplus, squares)
 
 
 def _codes(scores: FloatArray) -> Int64Array:
@@ -146,6 +147,29 @@ def _codes(scores: FloatArray) -> Int64Array:
 
 
 _HALF = int(ordered_codes(np.array([0.5]))[0]) >> 1
+
+
+def _sums(bins: NDArray[np.intp], values: FloatArray) -> Int64Array:
+    sums = np.zeros(_ECE_BINS, np.int64)
+    np.add.at(sums, bins, np.rint(values * _ECE_UNIT).astype(np.int64))
+    return sums
+
+
+def _recall_at_precision(hits: Int64Array, called: Int64Array) -> Metric:
+    """Return the best recall among thresholds with enough precision, from hits and rows at or above each threshold (bins,).
+
+    How precise a threshold is isn't known for sure either. So the interval goes from the least recall at a threshold that surely is
+    precise enough to the greatest at one that may be: wide where positives are few, as the choice of a threshold then is.
+    """
+    positives = int(hits[-1])
+    surely, maybe = wilson_ends(hits, called)
+
+    def recalled(precision: FloatArray) -> int:
+        return int(hits[precision >= PRECISION].max(initial=0))
+
+    best = recalled(hits / called)
+    low, high = wilson(recalled(surely), positives)[0], wilson(recalled(maybe), positives)[1]
+    return Metric(best / positives, low, high, constant=float(positives >= PRECISION * int(called[-1])))
 
 
 def _average_precision(hits: Int64Array, wrong: Int64Array, mixed: NDArray[np.bool_]) -> float:
