@@ -18,7 +18,7 @@ from tests.unit.engine.join.oracle import LabelRow, Meaning, Outcome, Prediction
 
 __all__ = ["END", "Reading", "World", "difference", "expected", "labels_of", "predictions_of", "random_world", "read", "rows_of"]
 
-#: A clock after everything.
+#: A clock after everything; its negative is before everything.
 END = 10**12
 
 
@@ -114,7 +114,7 @@ def read(world: World, random: Random) -> Reading:
             q += n
         if random.random() < 0.5:
             read_p, read_q = world.predictions[:p], world.labels[:q]
-            reading.advance(read_p[-1].clock if read_p else -1, read_q[-1].clock if read_q else -1)
+            reading.advance(read_p[-1].clock if read_p else -END, read_q[-1].clock if read_q else -END)
         if random.random() < restores:
             reading.restore()
     reading.advance(END, END)
