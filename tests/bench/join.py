@@ -12,6 +12,7 @@ import sqlite3
 import struct
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -222,8 +223,8 @@ def measure(*, entries: int, sqlite_entries: int) -> list[Cost]:
     """Measure every store, each in a process of its own."""
     costs = []
     for store in STORES:
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            costs.append(pool.apply(_measure, (store, sqlite_entries if store.startswith("SQLite") else entries)))
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            costs.append(process.submit(_measure, store, sqlite_entries if store.startswith("SQLite") else entries).result())
     return costs
 
 
