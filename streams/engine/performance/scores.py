@@ -33,8 +33,9 @@ class Scores:
 
     Ranking metrics come from a `Grid` of the scores by outcome, with the bits of p where p ≤ ½ and those of 1 - p above, so that .99999
     is told from .999999 as 1e-6 is from 1e-5. They are exact while there are no more than 1024 distinct scores, and beyond it rows of one
-    bin count as ties in the ROC curve and as evenly mixed in the precision-recall curve. On skewed scores of 1 000 to 100 000 rows with
-    1 % positives that was at most 6e-4 off for ROC-AUC and 5e-4 for PR-AUC: a hundredth of the confidence interval and less.
+    bin count as ties in the ROC curve and as evenly mixed in the precision-recall curve. On eight shapes of skewed scores with 1 to 30 %
+    positives PR-AUC was at most 2e-4 off for 10 000 rows and 8e-4 for 100 000, ROC-AUC 4e-4: a hundredth of the confidence interval.
+    The recall at a precision can only be read at the edges of bins, and was up to .02 too low.
 
     Brier score, log loss and calibration error are there if all scores lie within [0, 1].
 
