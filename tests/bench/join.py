@@ -157,7 +157,7 @@ class Dict:
         return found
 
     def expire(self, cohort: int) -> int:
-        ids = bytes(self._ids.pop(cohort))
+        ids = bytes(self._ids.pop(cohort, b""))
         return len([PACKED.unpack(self._entries.pop(ids[at : at + 16])) for at in range(0, len(ids), 16)])
 
     def disk(self) -> int:
