@@ -32,7 +32,8 @@ class Esr(DetectorConfig):
 
     A ``change`` is found when ln S reaches ln A, where A is the wanted number of values between false alarms, in blocks of 5 values:
     if the reference is exact and rows are independent, false alarms are rarer than that by theorem. While a stream is away from its
-    reference it is silent, unless it changes again; ``back`` follows some 200 values after it has returned.
+    reference it is silent, unless it changes again; ``back`` follows some 200 values after it has returned, and after a weak drift when
+    about as many values as it took to find it speak for the reference.
 
     Parameters
     ----------

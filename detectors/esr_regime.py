@@ -4,6 +4,11 @@ While a stream is away from its reference (law p), the rows since the onset are 
 blocks of its rows: of ln p/q, "like the reference again", and of ln r/q, "unlike the regime", where r is the histogram of the last
 hundred rows or so, always of rows before those it bets on. q takes in new rows while both are low: so it gets better with time, but
 does not absorb a return. As with the bets of e-SR, every row pays for what a histogram of few rows doesn't know.
+
+Either says that the regime may be over, not that the stream has returned. That is for the *odds* of p against (p + q)/2, half the
+drift, in the rows that follow. Half, because q may be less than it was believed to be: all that is beyond a quarter of the drift
+speaks against p. The odds of half a small shift err with the third power, so that e^(ln(A)/4) : 1 is reached in error once in
+A^¾ times if q is right; where the drift is over, it takes about as many rows as ln A with q itself.
 """
 
 from __future__ import annotations
@@ -21,7 +26,9 @@ __all__ = ["Regimes", "log_ratio"]
 
 #: Taken from each row's bet: so many times ln(A)/n, where n is the number of rows that q was learnt from. A change that was found in
 #: less than 100 rows is so large that its end is seen in spite of what they don't tell.
-_TOWARDS_PENALTY, _AWAY_PENALTY, _TOWARDS_LEAST_ROWS = 1.0, 1.5, 100.0
+_TOWARDS_PENALTY, _AWAY_PENALTY, _TOWARDS_LEAST_ROWS = 0.5, 1.5, 100.0
+#: Odds are even a quarter of the way from the tolerated shift ε, not from p, to the drift: so many times ε sqrt(KL/2) a row does that.
+_TOLERATED = 0.75
 #: Memory of q in rows: it follows slow movement, and is good enough to tell small shifts.
 _MEMORY = 4000.0
 #: r: rows at most at the beginning, and how much of what it holds is kept at each tile. Both come to 100 rows of weight.
@@ -49,32 +56,58 @@ class Regimes:
 
     def __init__(self, tables: Sequence[Table], shares: FloatArray, state: BankState | None = None) -> None:
         streams = len(tables)
-        self._shares, self._half = shares, np.where(shares < 1, 0.5, 0.0)
+        self._shares, self._used = shares, shares < 1
+        self._half = np.where(self._used, 0.5, 0.0)
         self._log_a = np.array([t.log_threshold for t in tables])
         self._inflation = np.array([t.inflation for t in tables])
+        self._tolerance = np.array([t.tolerance for t in tables])
         self._limits = np.repeat(self._log_a[:, None], 2, axis=1)
         self._cusums = np.zeros((streams, 2))  # towards the reference, away from the regime
         self._regime = np.zeros(shares.shape)  # rows per bin: what q is made of
         self._recent = np.zeros(shares.shape)  # r
         self._tile = np.zeros(shares.shape)  # since the last refresh
-        self._bets = np.zeros((*shares.shape, 2))
+        self._bets = np.zeros((*shares.shape, 3))  # towards, away, odds
+        self.odds = np.zeros(streams)  # log-odds of the reference against half the drift, in rows that are being verified
         if state is not None:
             for name, array in self._arrays().items():
                 array[:] = state[name]
             self._set_bets(np.flatnonzero(self._regime.any(axis=1)))
 
-    def begin(self, stream: int, rows: FloatArray, *, patience: float) -> None:
-        """Begin a regime with `rows` per bin; leaving it for another takes `patience` times ln A."""
+    def begin(self, stream: int, rows: FloatArray, *, patience: float) -> float:
+        """Begin a regime with `rows` per bin; leaving it for another takes `patience` times ln A.
+
+        Returns
+        -------
+        float
+            How much each of them told the regime from the reference, on average, in nats.
+        """
         self._limits[stream] = self._log_a[stream] * np.array([1.0, patience])
         self._cusums[stream] = 0.0
         self._regime[stream] = rows
         self._recent[stream] = rows * min(1.0, _RECENT_ROWS / rows.sum())
         self._tile[stream] = 0
+        return float(self._set_bets(np.array([stream]))[0] / rows.sum())
+
+    def resume(self, stream: int, rows: FloatArray) -> None:
+        """Go on with a regime that was not over; these `rows` per bin are of it too."""
+        self._cusums[stream] = 0.0
+        self._regime[stream] = self._regime[stream] * max(1 - rows.sum() / _MEMORY, 0.0) + rows
+        self._recent[stream] = rows * min(1.0, _RECENT_ROWS / rows.sum())
+        self._tile[stream] = 0
         self._set_bets(np.array([stream]))
+
+    def is_other(self, stream: int, evidence: float, rows: int) -> bool:
+        """Return whether the log-likelihood ratio of so many rows' own histogram to q is enough to tell of another regime.
+
+        By chance it comes to half a unit per bin, and to about as much again for having been sought from many rows on.
+        """
+        known = self._regime[stream].sum()
+        fair = evidence * known / (known + rows)  # q is a histogram too
+        return bool(fair - self._used[stream].sum() >= self._limits[stream, 1])
 
     def take(self, streams: Rows, counts: FloatArray) -> Rows:
         """Take blocks of drifted streams, counts (streams, blocks, width), but leave out, and return, streams whose regime would end."""
-        walk = counts @ self._bets[streams]
+        walk = counts @ self._bets[streams, :, :2]
         walk[:, 0] += self._cusums[streams]
         np.cumsum(walk, axis=1, out=walk)
         path = walk - np.minimum(np.minimum.accumulate(walk, axis=1), 0.0)  # max(0, G + bet), block after block
@@ -87,8 +120,13 @@ class Regimes:
     def step(self, stream: int, block: FloatArray) -> bool:
         """Take one block of a stream; return whether its regime has ended."""
         self._tile[stream] += block
-        self._cusums[stream] = np.maximum(self._cusums[stream] + block @ self._bets[stream], 0.0)
+        self._cusums[stream] = np.maximum(self._cusums[stream] + block @ self._bets[stream, :, :2], 0.0)
         return bool((self._cusums[stream] >= self._limits[stream]).any())
+
+    def weigh(self, streams: Rows, counts: FloatArray) -> FloatArray:
+        """Log-odds of the reference after each of these blocks, (streams, blocks), from counts (streams, blocks, width)."""
+        gains = np.einsum("sbw,sw->sb", counts, self._bets[streams, :, 2])
+        return np.asarray(self.odds[streams, None] + np.cumsum(gains, axis=1), np.float64)
 
     def refresh(self, streams: Rows) -> Rows:
         """At the end of a tile: let q and r follow the rows of drifted streams. Return those whose q has become like p.
@@ -122,11 +160,15 @@ class Regimes:
         away = np.log(_mixed(self._recent[streams], law) / law) / inflation
         self._bets[streams, :, 0] = on_grid(towards - _TOWARDS_PENALTY * log_a / np.maximum(n, _TOWARDS_LEAST_ROWS))
         self._bets[streams, :, 1] = on_grid(away - _AWAY_PENALTY * log_a / n)
+        gains = law * np.log(law / self._shares[streams])
+        information = np.maximum(gains.sum(axis=1, where=self._used[streams], keepdims=True), 0.0)  # KL
+        tolerated = _TOLERATED * self._tolerance[streams, None] * np.sqrt(information / 2)
+        self._bets[streams, :, 2] = on_grid((tolerated - np.log((1 + law / self._shares[streams]) / 2)) / inflation)
         return -np.asarray((rows * towards).sum(axis=1))
 
     def _arrays(self) -> dict[str, NDArray[np.generic]]:
         names = ("limits", "cusums", "regime", "recent", "tile")
-        return {name: getattr(self, f"_{name}") for name in names}
+        return {"odds": self.odds, **{name: getattr(self, f"_{name}") for name in names}}
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Everything needed to go on."""

@@ -90,6 +90,8 @@ class Table:
         Taken from plug-in bets, per value.
     log_threshold : float
         ln A.
+    tolerance : float
+        ε.
     """
 
     bins: Bins
@@ -100,6 +102,7 @@ class Table:
     inflation: float
     penalty: float
     log_threshold: float
+    tolerance: float
 
 
 def build_table(
@@ -140,6 +143,7 @@ def build_table(
         inflation=max(inflation),
         penalty=_PLUG_IN_PENALTY * log_a / rows + tolerance * tolerance / 2,
         log_threshold=log_a,
+        tolerance=tolerance,
     )
 
 

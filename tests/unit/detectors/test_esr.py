@@ -106,6 +106,41 @@ def test_a_step_on_a_step_is_a_second_change(profiles):
         assert abs(back.onset - 6000) < 30
 
 
+def error_streams(seed, before, during, *, drifted, after):
+    """Streams of losses with that error rate, and another for `drifted` rows from row 2000 on; references of 5000 rows."""
+    rng = np.random.default_rng(seed)
+    profiles = [profile_numbers((rng.random(5000) < before).astype(float)) for _ in range(2 * STREAMS)]
+    rates = np.repeat([before, during, before], [2000, drifted, after])
+    return profiles, (rng.random((2 * STREAMS, len(rates))) < rates).astype(float)
+
+
+@pytest.mark.parametrize(("before", "during"), [(0.035, 0.058), (0.043, 0.06)])
+def test_a_weak_drift_that_lasts_is_one_episode(before, during):
+    findings = run(*error_streams(27, before, during, drifted=40_000, after=0), direction="up")
+    told = [changes(findings, row) for row in range(2 * STREAMS)]
+    assert told.count(["change"]) >= 13
+    assert sum(map(len, told)) <= 2 * STREAMS + 4  # where the first rows of a drift were by far the worst, it seems to end with them
+
+
+def test_the_end_of_a_weak_drift_is_told_in_about_the_time_that_it_took_to_find_it():
+    findings = run(*error_streams(27, 0.035, 0.058, drifted=20_000, after=15_000), direction="up")
+    taken = []
+    for row in range(2 * STREAMS):
+        change, back = found(findings, row)
+        assert (change.change, back.change) == ("change", "back")
+        taken.append((change.index - 2000, back.index - 22_000))
+    to_change, to_back = np.median(taken, axis=0)
+    assert 0 < to_back < 2.5 * to_change
+
+
+def test_a_drift_that_ends_at_a_tolerated_shift_is_over(profiles):
+    values = normal(28, 9000)
+    values[:, 1000:5000] += 0.8
+    values[:, 5000:] += 0.2
+    findings = run(profiles, values, tolerance=0.3)
+    assert [changes(findings, row) for row in range(STREAMS)] == [["change", "back"]] * STREAMS
+
+
 def test_an_error_rate_that_jumps_about_is_told_at_each_jump():
     rng = np.random.default_rng(11)
     profile = profile_numbers((rng.random(5000) < 0.06).astype(float))
