@@ -20,6 +20,7 @@ from schemas.alerts import Alert
 from schemas.config import Config
 from schemas.errors import FormatError
 from schemas.events import Message
+from streams.engine.join.chunk import Arrays
 from streams.engine.monitors import References
 from streams.engine.pipeline import Pipeline
 from streams.engine.stats import EngineStats
@@ -28,7 +29,7 @@ __all__ = ["Engine"]
 
 #: Changes when the order, the feed or the episodes are stored in another shape: such a state can't be read by another release.
 #: What monitors store has a number of its own (`streams.engine.pipeline.MONITORS_FORMAT`), and merely begins anew.
-STATE_FORMAT = 1
+STATE_FORMAT = 2
 
 
 class Engine:
@@ -42,6 +43,8 @@ class Engine:
         References loaded from files; version "default" serves versions that have none of their own.
     state : mapping, optional
         What `snapshot` returned; the new engine goes on from there. Models that the configuration no longer has are dropped.
+    arrays : Arrays, optional
+        Where columns of predictions that wait for their labels are kept when there are many; in memory when None.
 
     Raises
     ------
@@ -58,14 +61,18 @@ class Engine:
     ([], ())
     """
 
-    def __init__(self, config: Config, references: References, *, state: Mapping[str, Any] | None = None) -> None:
-        self._config, self._references = config, references
+    def __init__(
+        self, config: Config, references: References, *, state: Mapping[str, Any] | None = None, arrays: Arrays | None = None
+    ) -> None:
+        self._config, self._references, self._arrays = config, references, arrays
         self._models = {model.name: model for model in config.models}
         if state is not None and state.get("format") != STATE_FORMAT:
             raise FormatError(f"an engine state of format {state.get('format')}; this version of driftsonde reads format {STATE_FORMAT}")
         saved = {} if state is None else state["models"]
         self._pipelines = {
-            name: Pipeline(config, self._models[name], references, saved[name]) for name in sorted(saved) if name in self._models
+            name: Pipeline(config, self._models[name], references, arrays=arrays, state=saved[name])
+            for name in sorted(saved)
+            if name in self._models
         }
 
     def process(self, messages: Sequence[Message]) -> list[Alert]:
@@ -96,5 +103,5 @@ class Engine:
 
     def _pipeline(self, name: str) -> Pipeline:
         if name not in self._pipelines:
-            self._pipelines[name] = Pipeline(self._config, self._models[name], self._references)
+            self._pipelines[name] = Pipeline(self._config, self._models[name], self._references, arrays=self._arrays)
         return self._pipelines[name]

@@ -16,7 +16,7 @@ from schemas.reference import Profile, Reference
 from streams.engine.group import Group, Observation
 from streams.engine.learner import Learner
 from streams.engine.roster import Mine, Refused, Retired, Roster
-from streams.engine.rows import PREDICTION_COLUMNS, RoleRows
+from streams.engine.rows import LABEL_COLUMNS, PREDICTION_COLUMNS, RoleRows
 
 __all__ = ["ALL", "Crowded", "Gone", "GroupKey", "Learnt", "Monitors", "References", "Seen", "Said", "Unreferenced"]
 
@@ -215,9 +215,10 @@ class Monitors:
         return said[0].learn if said else None
 
     def _group(self, key: GroupKey, profiles: Mapping[str, Profile], reference: Reference, state: Mapping[str, Any] | None = None) -> Group:
-        mine = {n: p for n, p in profiles.items() if (n in PREDICTION_COLUMNS) == (key.role == "predictions") and n != "label"}
+        mine = {n: p for n, p in profiles.items() if (n in PREDICTION_COLUMNS) == (key.role == "predictions") and n not in LABEL_COLUMNS}
         whole = self._learnt.get(key._replace(segment=ALL), reference)  # a segment's budget is counted in the model's rows
-        roles = sum(source is not None for source in (self._model.sources.features, self._model.sources.predictions))
+        sources = self._model.sources
+        roles = (sources.features is not None) + (sources.predictions is not None) + self._model.joins_labels
         return Group(
             self._model,
             mine,

@@ -13,11 +13,14 @@ import numpy as np
 
 from schemas.alerts import Alert, iso
 from schemas.config import Config, Model
-from schemas.events import Int64Array, Message, Position, Role
+from schemas.events import RESERVED_SUBJECTS, Int64Array, Message, Position, Role
 from streams.engine.alerting import AlertPolicy, Moment, Stream
 from streams.engine.faults import FaultCounts
 from streams.engine.feed import FEED, INSTANT_MS, Clear, Feed, Raise, feed_stream
+from streams.engine.group import Observation
+from streams.engine.join.chunk import Arrays
 from streams.engine.monitors import ALL, Crowded, Gone, GroupKey, Learnt, Monitors, References, Seen, Unreferenced
+from streams.engine.outcomes import COVERAGE_LOW, Judged, Outcomes, Settled
 from streams.engine.release import Release
 from streams.engine.roster import MOST_VERSIONS, REMINDED_AFTER_MS, RETIRED_AFTER_MS
 from streams.engine.rows import PREDICTION_COLUMNS, position_at, rows_of, time_at
@@ -28,13 +31,13 @@ from streams.engine.story import Story
 __all__ = ["Pipeline"]
 
 #: Changes when groups, learners or detectors store themselves in another shape: then they begin anew, as with another configuration.
-MONITORS_FORMAT = 1
+MONITORS_FORMAT = 2
 ROLES: tuple[Role, ...] = ("features", "predictions", "labels")
-Told: TypeAlias = Raise | Clear | Seen | Gone
+Told: TypeAlias = Raise | Clear | Seen | Gone | Judged | Settled
 
 
 class Pipeline:
-    """Everything about one model: order, monitors, feed, alerts.
+    """Everything about one model: order, monitors, outcomes, feed, alerts.
 
     Parameters
     ----------
@@ -44,13 +47,23 @@ class Pipeline:
         This model's section.
     references : mapping
         References that were loaded from files.
+    arrays : Arrays, optional
+        Where columns of predictions that wait for their labels are kept; in memory when None.
     state : mapping, optional
         What `state` returned. When the model's configuration, its references or the shape of the monitors' state have changed
         since, the cursors, the rows held back and the alert numbers are kept, all detectors start anew, and a ``monitoring``
         event says so.
     """
 
-    def __init__(self, config: Config, model: Model, references: References, state: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        model: Model,
+        references: References,
+        *,
+        arrays: Arrays | None = None,
+        state: Mapping[str, Any] | None = None,
+    ) -> None:
         self._model = model
         hashes = sorted(r.content_hash for (name, _), r in references.items() if name == model.name)
         self._identity = [f"monitors {MONITORS_FORMAT}", model.config_hash, *hashes]
@@ -66,6 +79,16 @@ class Pipeline:
         self._feed = Feed(options.silence, saved.get("feed"))
         self._policy = AlertPolicy(model, application=config.application, cooldown_ms=config.alerts.cooldown, state=saved.get("policy"))
         self._monitors = Monitors(model, references, saved["monitors"] if same else None)
+        self._outcomes: Outcomes | None = None
+        if model.joins_labels:
+            self._outcomes = Outcomes(
+                model,
+                max_pending=options.max_pending,
+                in_memory=options.pending_in_memory,
+                arrays=arrays,
+                state=saved.get("outcomes"),
+                same=same,
+            )
         self._faults = FaultCounts(saved.get("faults"))
         self._rows: Counter[Role] = Counter(saved.get("rows", {}))
         clock, time, position = saved.get("last", (0, 0, ("", 0, 0)))
@@ -90,6 +113,8 @@ class Pipeline:
         clocks = np.maximum.accumulate(np.maximum(release.clocks, self._last.clock))
         yield from self._begin_anew(_moment(release, clocks, 0))
         told: list[Told] = [*self._feed.released(release, clocks), *self._of_monitors(release, clocks)]
+        if self._outcomes is not None:
+            told += self._outcomes.process(release, clocks, self._feed.silences)
         told.sort(key=_in_order)
         self._count(release)
         done = 0
@@ -118,12 +143,14 @@ class Pipeline:
                 days = RETIRED_AFTER_MS // 86_400_000
                 why = f"version {what.version!r} has had no {what.role} for {days} days, and another version takes its place"
                 yield from self._policy.forget(at, lambda stream: _is_of(stream, what), why)
-            case Seen():
-                yield from self._observed(what, at)
+            case Settled():
+                yield from self._policy.settle(what.stream, at, what.until_ms)
+            case Seen(key=key, observation=observation):
+                yield from self._observed(Stream(key.version, key.segment, observation.subject), observation, at)
+            case Judged():
+                yield from self._observed(what.stream, what.observation, at)
 
-    def _observed(self, what: Seen, at: Moment) -> Iterator[Alert]:
-        seen = what.observation
-        stream = Stream(what.key.version, what.key.segment, seen.subject)
+    def _observed(self, stream: Stream, seen: Observation, at: Moment) -> Iterator[Alert]:
         if not seen.decides:
             if seen.finding.change == "change":
                 yield from self._policy.agree(stream, at, seen.detector, seen.story, watching=seen.watching)
@@ -170,7 +197,7 @@ class Pipeline:
         """Counters as they stand."""
         firing = self._policy.firing()
         counts = self._sequencer.counts
-        return ModelStats(
+        stats = ModelStats(
             model=self._model.name,
             rows={role: self._rows[role] for role in ROLES if role in self._rows},
             duplicates=counts.duplicates,
@@ -190,6 +217,7 @@ class Pipeline:
             scores=self._monitors.scores(),
             references=self._monitors.references(),
         )
+        return stats if self._outcomes is None else self._outcomes.fill(stats)
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on: nested dict of JSON values, bytes and numpy arrays."""
@@ -200,6 +228,7 @@ class Pipeline:
             "feed": self._feed.state(),
             "policy": self._policy.state(),
             "monitors": self._monitors.state(),
+            "outcomes": None if self._outcomes is None else self._outcomes.state(),
             "faults": self._faults.state(),
             "rows": dict(self._rows),
             "last": [self._last.clock, self._last.time, list(self._last.position)],
@@ -217,11 +246,17 @@ def _in_order(what: Told) -> tuple[Any, ...]:
             return (what.row, 0, what.version, what.role)
         case Seen(observation=seen):
             return (what.row, 2, *what.key, seen.subject, not seen.decides, seen.detector)
+        case Judged() | Settled():  # of several cohorts that close at one row, in their own order
+            return (what.row, 3, what.place)
 
 
 def _is_of(stream: Stream, gone: Gone) -> bool:
-    of_predictions = stream.subject in (*PREDICTION_COLUMNS, "reference of predictions")
-    return stream.version == gone.version and of_predictions == (gone.role == "predictions")
+    role = "features"
+    if stream.subject in (*PREDICTION_COLUMNS, "reference of predictions"):
+        role = "predictions"
+    elif stream.subject in RESERVED_SUBJECTS or stream.subject == COVERAGE_LOW:
+        role = "labels"
+    return stream.version == gone.version and role == gone.role
 
 
 def _of_crowded(told: Crowded) -> Raise:

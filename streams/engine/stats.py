@@ -8,6 +8,7 @@ from functools import reduce
 from operator import add
 from typing import NamedTuple
 
+from streams.engine.join.delays import DELAY_BOUNDS_MS
 from streams.engine.performance import Metric, Tally
 
 __all__ = [
@@ -21,19 +22,6 @@ __all__ = [
     "WorstGroup",
     "merge_neighbours",
 ]
-
-#: Upper bounds (inclusive) of the histogram of label delays: 1 s, 1 min, 10 min, 1 h, 6 h, 1 d, 3 d, 7 d, 30 d.
-DELAY_BOUNDS_MS = (
-    1_000,
-    60_000,
-    600_000,
-    3_600_000,
-    21_600_000,
-    86_400_000,
-    259_200_000,
-    604_800_000,
-    2_592_000_000,
-)
 
 
 @dataclass(frozen=True, slots=True)

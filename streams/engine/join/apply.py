@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from schemas.events import Int64Array
 from streams.engine.join.batches import Labels, Rows
+from streams.engine.join.delays import Delays
 from streams.engine.join.entries import MAX_LABELS, Entries
 from streams.engine.join.pending import Pending
 from streams.engine.join.ranks import ranks
@@ -64,16 +65,17 @@ class Matcher:
     late_label (too late for some horizon), clock_skew, source_conflict.
     """
 
-    def __init__(self, entries: Entries, counts: Counter[str], by_source: Counter[tuple[int, str]]) -> None:
+    def __init__(self, entries: Entries, counts: Counter[str], by_source: Counter[tuple[int, str]], delays: Delays) -> None:
         self._entries = entries
         self._rules = entries.rules
         self._counts = counts
         self._by_source = by_source
+        self._delays = delays
         self._deadlines = [horizon + self._rules.grace for horizon in self._rules.horizons]
         self._amended = {view.horizon: entries.value(view) for view in self._rules.views if view.kind == "amended"}
 
     def apply(self, pending: Pending, handles: Int64Array, labels: Labels) -> None:
-        """Apply labels, in the order of their log, to the entries of these handles."""
+        """Apply labels, those of one entry in the order of their log, to the entries of these handles."""
         found, index = np.unique(handles, return_inverse=True)
         marks = _Marks(pending, found)
         times, arrivals = marks.given("time"), marks.given("time") + marks.given("arrival")
@@ -151,6 +153,8 @@ class Matcher:
                 due = taken & (batch.age <= view.offset) & ((outcome != gone) | (old != empty))
                 values[at] = np.where(due, outcome, old)
         first = marks[f"first {horizon}"]
+        if horizon == self._rules.longest:
+            self._delays.add(np.maximum(batch.age[taken & (outcome != gone) & (first[at] == self._entries.never)], 0))
         first[at] = np.where(taken & (outcome != gone), np.minimum(first[at], batch.age), first[at])
         if horizon == self._rules.longest:
             self._count(before, outcome, taken, {"after_horizon": beyond, "stale_revision": stale}, batch.age <= deadline)

@@ -19,6 +19,7 @@ from streams.engine.join.apply import Matcher
 from streams.engine.join.batches import Closed, Labels, Predictions
 from streams.engine.join.chunk import Arrays
 from streams.engine.join.closing import close
+from streams.engine.join.delays import Delays
 from streams.engine.join.entries import Entries
 from streams.engine.join.orphans import Orphans
 from streams.engine.join.pending import Pending
@@ -28,6 +29,12 @@ from streams.engine.join.rules import JoinRules
 __all__ = ["Joiner"]
 
 _NEVER = -(2**62)  # a clock before all others
+_NOTHING: Mapping[str, Any] = {
+    **dict.fromkeys(("pi", "lam", "evicted"), _NEVER),
+    **dict.fromkeys(("pending", "orphans", "delays")),
+    "counts": {},
+    "by_source": [],
+}
 
 
 class Joiner:
@@ -53,6 +60,8 @@ class Joiner:
         late_prediction, evicted; labels, and what `Matcher` and `Orphans` say of them.
     by_source : Counter
         (source, "joined" or "flips"): predictions that a source labelled, and labels by which it contradicts itself.
+    delays : Delays
+        From each prediction to its first label that counts.
     """
 
     def __init__(
@@ -66,7 +75,7 @@ class Joiner:
         state: Mapping[str, Any] | None = None,
     ) -> None:
         self.rules = rules
-        known = state or {"pi": _NEVER, "lam": _NEVER, "evicted": _NEVER, "counts": {}, "by_source": [], "pending": None, "orphans": None}
+        known = state or _NOTHING
         self.counts: Counter[str] = Counter(known["counts"])
         self.by_source: Counter[tuple[int, str]] = Counter({(source, what): count for source, what, count in known["by_source"]})
         self._pi, self._lam, self._evicted = int(known["pi"]), int(known["lam"]), int(known["evicted"])
@@ -75,12 +84,18 @@ class Joiner:
             self._entries.columns, mutable=self._entries.mutable, arrays=arrays, in_memory=in_memory, name=name, state=known["pending"]
         )
         self._orphans = Orphans(rules.wait, self.counts, known["orphans"])
-        self._matcher = Matcher(self._entries, self.counts, self.by_source)
+        self.delays = Delays(known["delays"])
+        self._matcher = Matcher(self._entries, self.counts, self.by_source, self.delays)
 
     @property
     def pending(self) -> int:
         """Predictions that wait for labels."""
         return len(self._pending)
+
+    @property
+    def open_cohorts(self) -> int:
+        """Cohorts that have such predictions."""
+        return len(self._pending.cohorts())
 
     @property
     def orphans(self) -> int:
@@ -97,6 +112,7 @@ class Joiner:
             "by_source": [[source, what, count] for (source, what), count in self.by_source.items()],
             "pending": self._pending.state(),
             "orphans": self._orphans.state(),
+            "delays": self.delays.state(),
         }
 
     def predictions(self, batch: Predictions) -> None:

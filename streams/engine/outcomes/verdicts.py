@@ -28,7 +28,7 @@ from streams.engine.monitors import ALL
 from streams.engine.outcomes.intake import labels_of
 from streams.engine.outcomes.watch import Watch
 
-__all__ = ["Judged", "Settled", "Verdict", "Verdicts"]
+__all__ = ["COVERAGE_LOW", "Judged", "Settled", "Verdict", "Verdicts"]
 
 #: How near to an alarm the delay of labels may be before young cohorts are not believed: half of the way, in the logarithm.
 SUSPICIOUS = 0.5
@@ -202,6 +202,10 @@ class Verdicts:
         """Drop everything about a version that is no longer watched."""
         self._watches = {key: watch for key, watch in self._watches.items() if key[0] != version}
         self._pools = {key: pool for key, pool in self._pools.items() if key[0] != version}
+
+    def subjects(self) -> int:
+        """Number of (version, segment, subject) watched now."""
+        return len({(version, segment, subject) for (version, segment, _, subject), watch in self._watches.items() if watch.watching})
 
     def scores(self) -> dict[tuple[str, str, str, str], tuple[float, float]]:
         """(statistic, threshold) by (version, segment, subject, detector); a provisional series' detector names its age."""

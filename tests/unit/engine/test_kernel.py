@@ -138,7 +138,7 @@ def test_a_changed_configuration_keeps_numbers_closes_episodes_and_begins_anew()
 
 def test_a_state_of_another_release_is_refused_or_its_detectors_begin_anew():
     engine, _ = engine_with(config(), rows(600))
-    with pytest.raises(FormatError, match="an engine state of format 99; this version of driftsonde reads format 1"):
+    with pytest.raises(FormatError, match="an engine state of format 99; this version of driftsonde reads format 2"):
         Engine(config(), {}, state={**engine.snapshot(), "format": 99})
     state = engine.snapshot()
     state["models"]["fraud"]["identity"][0] = "monitors 0"

@@ -1,0 +1,163 @@
+"""One model's outcomes: predictions matched with their labels, what that says about the model, and about its labels.
+
+Rows of a release → batches for the joiner → cohorts that have closed → verdicts and figures. Every cohort closes at one row: the first
+at which both clocks (`streams.engine.outcomes.watermark`) have passed what it waits for. So a batch is cut only where time must not
+run ahead of rows: before and after rows that are late (rule Q7), and where a tile of label rows is full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from schemas.config import Model
+from schemas.events import Int64Array
+from streams.engine.feed import Clear, Raise
+from streams.engine.join.batches import Closed
+from streams.engine.join.chunk import Arrays
+from streams.engine.join.joiner import Joiner
+from streams.engine.join.rules import JoinRules
+from streams.engine.monitors import Gone
+from streams.engine.outcomes.figures import Figures
+from streams.engine.outcomes.intake import Batches, Intake, cut, labels_of
+from streams.engine.outcomes.rates import TILE, Rates
+from streams.engine.outcomes.verdicts import Judged, Settled, Verdicts
+from streams.engine.outcomes.watermark import Watermark
+from streams.engine.release import Release
+from streams.engine.silence import SilenceChange
+from streams.engine.stats import LabelDelays, ModelStats
+
+__all__ = ["Outcome", "Outcomes"]
+
+Outcome: TypeAlias = Judged | Settled | Raise | Clear | Gone
+
+
+class Outcomes:
+    """Joins the labels of one model and watches what comes of it.
+
+    Parameters
+    ----------
+    model : Model
+        Has a source of labels, and a task.
+    max_pending, in_memory : int
+        Predictions that wait at most; above how many of them columns go to `arrays`.
+    arrays : Arrays, optional
+        Where columns of full chunks are kept; in memory when None.
+    state : mapping, optional
+        What `state` returned. Predictions that wait for labels are kept as long as the rules of the join are the same.
+    same : bool
+        Whether that state was made under the same configuration; if not, all watches start anew.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        max_pending: int,
+        in_memory: int,
+        arrays: Arrays | None = None,
+        state: Mapping[str, Any] | None = None,
+        same: bool = True,
+    ) -> None:
+        self._model = model
+        self._rules = JoinRules.of(model, max_pending=max_pending)
+        self._identity = repr((self._rules, model.positive, model.threshold, model.segments, model.max_segments, model.sources.labels))
+        saved: Mapping[str, Any] = state if state is not None and state["identity"] == self._identity else {}
+        watched = saved if same else {}
+        self._intake = Intake(model, saved.get("intake"))
+        self._watermark = Watermark(hold=labels_of(model).on_silence == "hold", state=saved.get("watermark"))
+        self._joiner = Joiner(
+            self._rules, segments=len(model.segments), arrays=arrays, in_memory=in_memory, name=model.name, state=saved.get("joiner")
+        )
+        self._figures = Figures(model, self._rules.task, self._rules.views, saved.get("figures"))
+        self._verdicts = Verdicts(model, watched.get("verdicts"))
+        self._rates = Rates(saved.get("rates"))
+        self._labels_seen = int(saved.get("labels_seen", 0))
+
+    def process(self, release: Release, clocks: Int64Array, silences: Sequence[SilenceChange]) -> Iterator[Outcome]:
+        """Take the rows of a release, with their clocks (which never decrease); say what came of them, each at its row.
+
+        `silences` are the sources that went silent, or were heard again, at these rows.
+        """
+        marks = self._watermark.released(release, clocks, silences)
+        batches = self._intake.read(release, clocks)
+        for retired in batches.retired:
+            self._verdicts.forget(retired.version)
+            self._figures.forget(retired.version)
+            yield Gone(retired.column, retired.version, "labels")
+        start = place = 0
+        for stop in self._cuts(release, batches):
+            for outcome in self._take(batches, clocks, marks, start, stop):
+                yield replace(outcome, place=place) if isinstance(outcome, Judged | Settled) else outcome
+                place += 1
+            start = stop
+
+    def _cuts(self, release: Release, batches: Batches) -> list[int]:
+        """Rows before which time has to be told, and the end."""
+        late = np.flatnonzero(np.diff(release.late, prepend=False, append=False))
+        labels = np.arange(self._labels_seen, self._labels_seen + len(batches.labels_at)) + 1
+        tiles = batches.labels_at[labels % TILE == 0] + 1
+        return [int(row) for row in np.unique(np.concatenate([late[late > 0], tiles, [release.n]]))]
+
+    def _take(self, batches: Batches, clocks: Int64Array, marks: Int64Array, start: int, stop: int) -> Iterator[Outcome]:
+        if batches.predictions is not None:
+            a, b = np.searchsorted(batches.predictions_at, (start, stop)).tolist()
+            if b > a:
+                self._joiner.predictions(cut(batches.predictions, slice(a, b)))
+        tile_full = False
+        if batches.labels is not None:
+            a, b = np.searchsorted(batches.labels_at, (start, stop)).tolist()
+            if b > a:
+                self._joiner.labels(cut(batches.labels, slice(a, b)))
+                self._labels_seen += b - a
+                tile_full = self._labels_seen % TILE == 0
+        closings = []
+        for closed in self._joiner.advance(int(clocks[stop - 1]), int(marks[stop - 1])):
+            row = max(int(np.searchsorted(clocks, closed.pi, side="right")), int(np.searchsorted(marks, closed.lam, side="right")))
+            closings.append((min(max(row, start), stop - 1), closed))
+        for row, closed in sorted(closings, key=lambda closing: closing[0]):
+            yield from self._close(row, closed)
+        if tile_full:
+            yield from self._rates.tile(stop - 1, self._joiner.counts)
+
+    def _close(self, row: int, closed: Closed) -> Iterator[Outcome]:
+        versions = self._intake.versions.names
+        segments = {(field, code): name for field, code, name in self._intake.segment_names()}
+        yield from self._figures.take(closed, row, versions, segments)
+        if closed.view.horizon == 0 and closed.view.kind != "amended":
+            yield from self._verdicts.take(closed, row, versions, segments)
+
+    def fill(self, stats: ModelStats) -> ModelStats:
+        """Add what is counted of labels, and how good the model was."""
+        known, delays = self._figures.known(self._intake.classes.titles()), self._joiner.delays
+        return replace(
+            stats,
+            subjects=stats.subjects + self._verdicts.subjects(),
+            suppressed={**stats.suppressed, **self._verdicts.suppressed},
+            scores={**stats.scores, **self._verdicts.scores()},
+            labels={name: n for name, n in sorted((self._joiner.counts + self._intake.counts).items()) if n},
+            pending=self._joiner.pending,
+            orphans=self._joiner.orphans,
+            label_delays=LabelDelays(delays.counts, delays.sum_ms),
+            open_cohorts=self._joiner.open_cohorts,
+            coverage=known.coverage,
+            performance=known.rows,
+            model_metrics=known.newest,
+            worst=known.worst,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on."""
+        return {
+            "identity": self._identity,
+            "intake": self._intake.state(),
+            "watermark": self._watermark.state(),
+            "joiner": self._joiner.state(),
+            "figures": self._figures.state(),
+            "verdicts": self._verdicts.state(),
+            "rates": self._rates.state(),
+            "labels_seen": self._labels_seen,
+        }
