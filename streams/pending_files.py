@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.config import Config
 from schemas.errors import DataError
 
-__all__ = ["PendingFiles"]
+__all__ = ["PendingFiles", "pending_files"]
 
 _ALIGNMENT = 64
 
@@ -83,3 +84,9 @@ class PendingFiles:
     def drop(self, name: str) -> None:
         """Forget what was placed under a name; its room is free when the last of its arrays is gone."""
         del self._sizes[name]
+
+
+def pending_files(config: Config) -> PendingFiles | None:
+    """Where an engine keeps predictions that wait for their labels, by its configuration; None for memory. Each engine needs its own."""
+    directory = config.engine.pending_directory
+    return None if directory is None else PendingFiles(Path(directory))

@@ -57,11 +57,12 @@ def backtest(
     from streams.cli.performance import performance_json, print_performance
     from streams.cli.terminal import print_alerts, progress_of
     from streams.engine import Engine
+    from streams.pending_files import pending_files
     from streams.references import load_references
     from streams.replay.runner import replay, unhurried
 
     delay_ms = _delay(loaded, assume_delay)
-    engine = Engine(unhurried(loaded), load_references(loaded, config.parent))
+    engine = Engine(unhurried(loaded), load_references(loaded, config.parent), arrays=pending_files(loaded))
     source, _ = open_history(loaded, inputs, since, until, assume_delay_ms=delay_ms)
     with progress_of(source.size) as progress:
         result = replay(engine, source, progress=progress)

@@ -19,6 +19,7 @@ series has them all, and is *sure*. A provisional change fires, is updated and r
 suspected    a sure change that overlaps it                ``updated``, "confirmed", at once, whatever the cool-down
 suspected    sure labels have gone past it without one     ``updated``, "withdrawn"; then ``resolved`` where nothing else stands
 suspected    every detector that fired says "back"         ``resolved``, still provisional
+resolved     a sure change that overlaps what was over     nothing, if sure labels too see its end; else ``firing``
 firing       a sure change that overlaps nothing suspected  as any further change: ``updated``
 resting      a sure change, and only suspicions were told  ``firing`` at once: a suspicion never delays what is sure
 ===========  ============================================  =========================================================================
@@ -32,10 +33,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from schemas.alerts import Alert, AlertData, AlertPosition, Kind, State, alert_id, alert_key, iso, stream_name
+from schemas.alerts import Alert, Kind, State, alert_key, iso, stream_name
 from schemas.config import Model
 from streams.engine.episode import Episode, Moment, Stream, as_plain, is_over, of_plain
 from streams.engine.story import Story
+from streams.engine.telling import alert_of
 
 __all__ = ["AlertPolicy", "Moment", "Stream"]
 
@@ -56,7 +58,7 @@ class AlertPolicy:
     """
 
     def __init__(self, model: Model, *, application: str, cooldown_ms: int, state: Mapping[str, Any] | None = None) -> None:
-        self._model, self._source, self._cooldown = model, f"/driftsonde/{application}", cooldown_ms
+        self._model, self._application, self._cooldown = model, application, cooldown_ms
         self._hash = model.config_hash
         self._episodes: dict[Stream, Episode] = {}
         self.sent: Counter[tuple[str, str, str]] = Counter()
@@ -87,6 +89,8 @@ class AlertPolicy:
                 self._hold(episode, story)
             elif further or severity != episode.severity:
                 yield from self._update(stream, episode, at, story.model_copy(update={"severity": severity}))
+        elif episode.repeats(story):
+            episode.recalled, episode.recalled_by = story, sorted({*episode.recalled_by, detector})
         elif episode.resting(at.clock, story):
             self._hold(episode, story)
             episode.held_by = sorted({*episode.held_by, detector})
@@ -118,10 +122,14 @@ class AlertPolicy:
             if not episode.held_by:
                 episode.held = None
                 self.suppressed["cooldown"] += 1
+        if detector in episode.recalled_by:
+            episode.recalled, episode.recalled_by = None, []
+            self.suppressed["repeated"] += 1
         if not episode.firing or detector not in episode.deciding:
             return
         episode.deciding.remove(detector)
         if not episode.deciding:
+            episode.let_go(story)
             yield from self._resolve(stream, episode, at, story)
         elif episode.held is not None and episode.held.provisional and not set(episode.deciding) & set(episode.early):
             self._drop_held(episode)
@@ -141,6 +149,11 @@ class AlertPolicy:
             return
         if episode.held is not None and is_over(episode.held, frontier_ms - margin_ms):
             self._drop_held(episode)
+        if episode.recalled is not None and episode.lasts(frontier_ms - margin_ms):
+            story, by = episode.recalled, episode.recalled_by
+            episode.recalled, episode.recalled_by, episode.past = None, [], None
+            for detector in by:
+                yield from self.change(stream, at, detector, story)
         withdrawn = [story for story in episode.suspected if is_over(story, frontier_ms - margin_ms)]
         if not withdrawn:
             return
@@ -177,6 +190,7 @@ class AlertPolicy:
         for stream, episode in sorted(self._episodes.items(), key=lambda item: item[0]):
             if whose(stream):
                 self._drop_held(episode)
+                episode.past, episode.recalled, episode.recalled_by = None, None, []
                 yield from self.clear(stream, at, f"{stream.subject}: closed, {why}")
 
     def next_due(self, clock: int) -> int | None:
@@ -227,7 +241,7 @@ class AlertPolicy:
         episode.firing, episode.updates = True, 0
         episode.deciding, episode.held_by = sorted({*episode.deciding, *episode.held_by}), []
         episode.rest(at.clock + self._cooldown, story)
-        episode.key = alert_key(self._name(stream), at.position)
+        episode.key = alert_key(stream_name(self._model.name, *stream), at.position)
         episode.told_until, episode.sure = -1, None
         yield self._tell(stream, episode, "firing", at, story)
 
@@ -262,40 +276,8 @@ class AlertPolicy:
             self._kinds[story.kind] += 1
         episode.severity, episode.story = story.severity, story
         self.sent[story.kind, story.severity, state] += 1
-        name = self._name(stream)
-        return Alert(
-            id=alert_id(name, episode.sequence, at.position),
-            source=self._source,
-            subject=name,
-            time=iso(at.time),
-            data=AlertData(
-                state=state,
-                kind=story.kind,
-                severity=story.severity,
-                model=self._model.name,
-                model_version=stream.version,
-                segment=stream.segment,
-                subject=stream.subject,
-                alert_key=episode.key,
-                stream=name,
-                sequence=episode.sequence,
-                started_at=iso(story.started_ms),
-                detected_at=iso(at.time),
-                summary=story.summary,
-                evidence=story.evidence,
-                effect=story.effect,
-                provisional=story.provisional,
-                also_firing={kind: n for kind, n in sorted(self._kinds.items()) if n and kind != story.kind},
-                owner=self._model.owner,
-                runbook=self._model.runbook,
-                reference=story.reference,
-                config=self._hash,
-                position=AlertPosition(**at.position._asdict()),
-            ),
-        )
-
-    def _name(self, stream: Stream) -> str:
-        return stream_name(self._model.name, *stream)
+        also = {kind: n for kind, n in sorted(self._kinds.items()) if n and kind != story.kind}
+        return alert_of(self._model, self._hash, self._application, stream, episode, state, at, story, also)
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on; JSON values only."""

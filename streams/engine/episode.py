@@ -12,8 +12,8 @@ from streams.engine.story import Story
 
 __all__ = ["Episode", "Moment", "Stream", "as_plain", "is_over", "of_plain"]
 
-_LISTS = ("deciding", "agreeing", "early", "held_by")
-_STORIES = ("story", "sure", "held")
+_LISTS = ("deciding", "agreeing", "early", "recalled_by", "held_by")
+_STORIES = ("story", "sure", "past", "recalled", "held")
 #: Provisional changes of a stream that wait to be confirmed or withdrawn; of more, the oldest are left as they were told.
 _MOST_SUSPECTED = 8
 
@@ -50,6 +50,12 @@ class Episode:
     story: Story | None = None  # what was told last
     sure: Story | None = None  # what was told last in this episode that is not provisional
     suspected: list[Story] = field(default_factory=list)  # provisional changes that were told, and neither confirmed nor withdrawn
+    past: Story | None = (
+        None  # provisional and unconfirmed when its detectors said "back"; until `index`, and probably no longer so from `onset`
+    )
+    past_onset: int = 0  # when that began
+    recalled: Story | None = None  # a sure change that is probably the past one
+    recalled_by: list[str] = field(default_factory=list)
     held: Story | None = None
     held_by: list[str] = field(default_factory=list)
     rest_until: int | None = None  # clock before which no change is told
@@ -84,6 +90,21 @@ class Episode:
         else:
             self.sure = story
             self.suspected = [suspected for suspected in self.suspected if not _same(story, suspected)]
+
+    def let_go(self, back: Story) -> None:
+        """Note that what was suspected, and nobody has confirmed, is over."""
+        if self.suspected and self.sure is None:
+            self.past, self.past_onset = back, self.suspected[0].onset
+
+    def repeats(self, story: Story) -> bool:
+        """Whether a sure change is what was suspected, told, and over before it could be confirmed."""
+        if story.provisional or self.past is None:
+            return False
+        return story.onset <= self.past.index and self.past_onset <= story.index
+
+    def lasts(self, frontier_ms: int) -> bool:
+        """Whether the past change would have been over for sure labels too: they have had twice the time that its end took to be found."""
+        return self.past is not None and frontier_ms > 3 * self.past.index - 2 * self.past.onset
 
     def standing(self) -> Story | None:
         """The last change told that was not withdrawn."""

@@ -35,6 +35,7 @@ from streams.live.restoring import find_checkpoint
 from streams.live.slots import Slot
 from streams.live.state_parts import Part, Shelf, records_of_part
 from streams.live.state_topic import claim_key, records_of
+from streams.pending_files import pending_files
 
 __all__ = ["Checkpointer", "Tenure"]
 
@@ -165,7 +166,7 @@ class Checkpointer:
         return Tenure(partition, slot, restored.token, claim_offset + 1, restored.stale, restored.shelf)
 
     def _engine(self, state: Mapping[str, Any] | None) -> Engine:
-        return Engine(self._config, self._references, state=state)
+        return Engine(self._config, self._references, state=state, arrays=pending_files(self._config))
 
     async def _alerts_since(self, ends: Mapping[int, int]) -> set[str]:
         topic = self._config.alerts.topic

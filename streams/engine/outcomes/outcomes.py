@@ -73,7 +73,8 @@ class Outcomes:
             self._rules, segments=len(model.segments), arrays=arrays, in_memory=in_memory, name=model.name, state=saved.get("joiner")
         )
         self._figures = Figures(model, self._rules.task, self._rules.views, saved.get("figures"))
-        self._verdicts = Verdicts(model, watched.get("verdicts"))
+        classes = self._intake.classes.names if self._rules.task == "multiclass" else ()
+        self._verdicts = Verdicts(model, classes, watched.get("verdicts"))
         self._rates = Rates(saved.get("rates"))
         self._labels_seen = int(saved.get("labels_seen", 0))
 

@@ -11,8 +11,9 @@ never with those of another age. Before a cohort counts:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -67,13 +68,15 @@ class Verdicts:
     ----------
     model : Model
         Has a source of labels.
+    classes : sequence of str
+        Names of classes by code, where there are more than two; it may grow.
     state : mapping, optional
         What `state` returned, under the same configuration.
     """
 
-    def __init__(self, model: Model, state: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, model: Model, classes: Sequence[str] = (), state: Mapping[str, Any] | None = None) -> None:
         labels = labels_of(model)
-        self._model, self._labels = model, labels
+        self._model, self._labels, self._classes = model, labels, classes
         self._judged_by_coverage = labels.missing_label == "unlabelled"
         self._watches: dict[tuple[str, str, str, str], Watch] = {}  # by version, segment, view, subject
         self._pools: dict[tuple[str, str], dict[str, NDArray[Any]]] = {}  # cohorts too small to be judged alone, by version and view
@@ -83,7 +86,9 @@ class Verdicts:
         losses = 2 if model.task == "binary" else 1
         self._streams = (1 + len(labels.ages)) * (losses + 1) + 1 + self._judged_by_coverage
         if state is not None:
-            self._watches = {(v, s, view, subject): self._watch(s, view, subject, saved) for v, s, view, subject, saved in state["watches"]}
+            self._watches = {
+                (v, s, view, subject): self._watch(v, s, view, subject, saved) for v, s, view, subject, saved in state["watches"]
+            }
             self._pools = {(version, view): dict(columns) for version, view, columns in state["pools"]}
             self.suppressed.update(state["suppressed"])
 
@@ -147,7 +152,8 @@ class Verdicts:
             for subject in self._loss_subjects():
                 watch = self._watches.get((version, ALL, view, subject))
                 if watch is not None and watch.watching:
-                    yield Settled(row, Stream(version, ALL, subject), int(pooled["times"][-1]))
+                    # Sure labels get one cohort more than young ones needed: theirs end elsewhere.
+                    yield Settled(row, Stream(version, ALL, subject), int(pooled["times"][-1]) - self._labels.cohort)
 
     def _losses(self, version: str, segment: str, view: str, row: int, columns: Columns, inside: NDArray[np.bool_]) -> Iterator[Verdict]:
         predicted, actual, times = columns["predicted"], columns["actual"], columns["times"]
@@ -164,8 +170,8 @@ class Verdicts:
     ) -> Iterator[Judged]:
         key = (version, segment, view, subject)
         if key not in self._watches:
-            self._watches[key] = self._watch(segment, view, subject, None)
-        for observation in self._watches[key].take(values, times, seen):
+            self._watches[key] = self._watch(*key, None)
+        for observation in _at_once(self._watches[key].take(values, times, seen)):
             if observation.story.provisional and observation.decides and observation.finding.change == "change":
                 delay = self._watches.get((version, ALL, view, "label_delay"))
                 if delay is not None and delay.suspicion() >= SUSPICIOUS:
@@ -173,9 +179,11 @@ class Verdicts:
                     continue
             yield Judged(row, Stream(version, segment, subject), observation)
 
-    def _watch(self, segment: str, view: str, subject: str, state: Mapping[str, Any] | None) -> Watch:
+    def _watch(self, version: str, segment: str, view: str, subject: str, state: Mapping[str, Any] | None) -> Watch:
         share = self._budget / (self._streams if segment == ALL else self._model.max_segments * max(len(self._model.segments), 1))
-        return Watch(self._model, subject, learn=self._labels.learn, share=share, series=view, state=state)
+        return Watch(
+            self._model, subject, learn=self._labels.learn, share=share, series=view, version=version, classes=self._classes, state=state
+        )
 
     def _loss_subjects(self) -> tuple[str, ...]:
         return ("loss", "missed_positives") if self._model.task == "binary" else ("loss",)
@@ -222,3 +230,15 @@ class Verdicts:
             "pools": [[*key, dict(columns)] for key, columns in self._pools.items()],
             "suppressed": dict(self.suppressed),
         }
+
+
+def _at_once(observations: Sequence[Observation]) -> Iterator[Observation]:
+    """Give a change what other detectors find of it in the rest of its cohort: all of that is told at one row."""
+    for place, seen in enumerate(observations):
+        if seen.decides and seen.finding.change == "change":
+            for other in takewhile(lambda other: not other.decides, observations[place + 1 :]):
+                if other.finding.change == "change" and other.story.onset <= seen.story.index and other.detector not in seen.agreeing:
+                    now = {(e.detector, e.series) for e in other.story.evidence}
+                    told = tuple(e for e in seen.story.evidence if (e.detector, e.series) not in now) + other.story.evidence
+                    seen = replace(seen, agreeing=(*seen.agreeing, other.detector), story=seen.story.model_copy(update={"evidence": told}))
+        yield seen

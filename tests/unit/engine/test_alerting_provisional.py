@@ -91,11 +91,26 @@ def test_after_a_withdrawal_the_truth_need_not_wait_but_another_suspicion_must()
     assert (back(p, 4000, "esr"), short(back(p, 5000, YOUNG))) == ([], ["resolved sure"])
 
 
-def test_a_suspicion_goes_back_by_itself_and_what_is_sure_of_it_later_is_told_at_once():
+def test_a_suspicion_goes_back_by_itself_and_sure_labels_that_see_both_say_nothing_more():
     p = policy()
     assert short(suspect(p, 1000, 100, 80) + back(p, 1500, YOUNG)) == ["firing provisional", "resolved provisional"]
-    assert list(p.settle(LOSS, at(1600), 10**6)) == []
-    assert short(sure(p, 1700, 105, 82)) == ["firing sure"]
+    assert list(p.settle(LOSS, at(1600), 105)) == []
+    assert sure(p, 1700, 105, 82) == []
+    assert list(p.settle(LOSS, at(1750), 1400)) == []
+    assert back(p, 1800, "esr") == []
+    assert p.suppressed["repeated"] == 1
+    assert list(p.settle(LOSS, at(1900), 10**6)) == []
+    assert short(sure(p, 2000, 1990, 1980)) == ["firing sure"]  # another one
+
+
+def test_a_suspicion_goes_back_by_itself_but_sure_labels_do_not_see_its_end():
+    p = policy()
+    suspect(p, 1000, 100, 80)
+    back(p, 1500, YOUNG)
+    assert sure(p, 1700, 105, 82) == []
+    alerts = list(p.settle(LOSS, at(1900), 1600))
+    assert short(alerts) == ["firing sure"]
+    assert short(back(p, 5000, "esr")) == ["resolved sure"]
 
 
 def test_a_suspicion_held_by_the_cool_down_and_overtaken_by_sure_labels_is_never_told():

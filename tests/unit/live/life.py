@@ -28,7 +28,7 @@ MESSAGE = Announcement("fraud", ())
 class CountingEngine:
     """Counts messages; every third makes an alert whose id is the count."""
 
-    def __init__(self, config: Config, references: Any, *, state: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, config: Config, references: Any, *, state: Mapping[str, Any] | None = None, arrays: Any = None) -> None:
         self.n = 0 if state is None else state["n"]
         self.ballast = b"" if state is None else state["ballast"]
 

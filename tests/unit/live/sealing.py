@@ -23,7 +23,7 @@ class SealingEngine:
     #: Stands for what a batch edge or a changed setting may do: the same name, other content.
     flavour = 0
 
-    def __init__(self, config: Any, references: Any, *, state: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, config: Any, references: Any, *, state: Mapping[str, Any] | None = None, arrays: Any = None) -> None:
         self.n = 0 if state is None else state["n"]
         self.chunks: dict[int, NDArray[np.float64]] = {}
         self.labels: dict[int, NDArray[np.float64]] = {}
