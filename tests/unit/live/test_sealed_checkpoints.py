@@ -206,7 +206,7 @@ def test_an_engine_that_begins_anew_under_the_same_names_is_not_given_the_conten
     class Anew(SealingEngine):
         flavour = 3
 
-        def __init__(self, config: Any, references: Any, *, state: Any = None) -> None:
+        def __init__(self, config: Any, references: Any, *, state: Any = None, arrays: Any = None) -> None:
             super().__init__(config, references)
             self.n = 0 if state is None else state["n"]
 
