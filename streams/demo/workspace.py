@@ -10,7 +10,7 @@ from pathlib import Path
 from detectors import available
 from schemas.config import Config
 from schemas.config_file import load_config
-from streams.demo.synthetic import FEATURES, PREDICTIONS, Record, history, traffic
+from streams.demo.synthetic import FEATURES, LABELS, PREDICTIONS, Record, history, traffic
 from streams.replay.files import FileSource
 from streams.replay.reference_builder import build_references
 from streams.replay.tally import Tally
@@ -31,7 +31,8 @@ models:
     owner: payments-ml
     runbook: https://example.com/runbooks/fraud-drift
     task: binary
-    false_alarms_per_week: 1        # for the whole model; the thresholds follow from it
+    positive: fraud
+    false_alarms_per_week: 0.1      # for the whole model; the thresholds follow from it
     sources:
       features:
         topic: {features}
@@ -39,6 +40,11 @@ models:
       predictions:
         topic: {predictions}
         fields: {{id: id, time: ts, version: version, prediction: label, score: score}}
+      labels:
+        topic: {labels}
+        fields: {{id: id, time: ts, arrived: ts, label: label}}
+        horizon: 2d                 # how long a prediction waits for its label
+        ages: [30h]                 # a first look, when nine of ten labels have come
     references:
       "3": references/fraud-3.json
 """
@@ -77,13 +83,13 @@ def prepare(directory: Path, *, bootstrap: str, application: str) -> Workspace:
     application : str
         Prefix of all topics.
     """
-    topics = {FEATURES: f"{application}.features", PREDICTIONS: f"{application}.predictions"}
+    topics = {FEATURES: f"{application}.features", PREDICTIONS: f"{application}.predictions", LABELS: f"{application}.labels"}
     config_path = directory / "driftsonde.yaml"
-    text = _CONFIG.format(application=application, bootstrap=bootstrap, features=topics[FEATURES], predictions=topics[PREDICTIONS])
-    config_path.write_text(text)
+    names = {name.rpartition(".")[2]: topic for name, topic in topics.items()}
+    config_path.write_text(_CONFIG.format(application=application, bootstrap=bootstrap, **names))
     config = load_config(config_path, env=os.environ, detectors=available())
     files = _write(directory / "history", history())
-    source = FileSource(config, {topics[name]: path for name, path in files.items()})
+    source = FileSource(config, {topics[name]: files[name] for name in (FEATURES, PREDICTIONS)})
     built = build_references(config, source, origin="the history in this directory", tally=Tally())
     path = directory / "references" / "fraud-3.json"
     path.parent.mkdir(exist_ok=True)

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from detectors import available
 from schemas.config_file import load_config
-from streams.demo.synthetic import FEATURES, INJECTIONS, PREDICTIONS, history, traffic
+from streams.demo.synthetic import FEATURES, INJECTIONS, LABELS, PREDICTIONS, history, traffic
 from streams.engine import Engine
 from streams.replay.files import FileSource
 from streams.replay.runner import replay, unhurried
@@ -100,12 +100,12 @@ def test_a_compose_service_refers_to_what_exists(name: str) -> None:
 
 
 def test_the_worker_of_the_compose_file_understands_the_traffic_and_finds_its_faults(tmp_path: Path) -> None:
-    files = {topic: tmp_path / f"{topic}.jsonl" for topic in (FEATURES, PREDICTIONS)}
-    records = list(chain(history(), traffic()))
+    files = {topic: tmp_path / f"{topic}.jsonl" for topic in (FEATURES, PREDICTIONS, LABELS)}
+    records = sorted(chain(history(), traffic()), key=lambda record: record.stamp)
     for topic, file in files.items():
         file.write_bytes(b"\n".join(record.value for record in records if record.topic == topic))
     config = load_config(ROOT / "deploy" / "driftsonde.yaml", env={}, detectors=available())
-    result = replay(Engine(unhurried(config), {}), FileSource(config, files))
+    result = replay(Engine(unhurried(config), {}), FileSource(config, files, assume_delay_ms=0))
     alerted = {alert.data.subject for alert in result.alerts if alert.data.state == "firing"}
     assert alerted >= {subject for injection in INJECTIONS for subject in injection.subjects}
     assert not result.tally.dead_letters
