@@ -85,6 +85,7 @@ class Pipeline:
                 model,
                 max_pending=options.max_pending,
                 in_memory=options.pending_in_memory,
+                catch_up_ms=options.silence,
                 arrays=arrays,
                 state=saved.get("outcomes"),
                 same=same,

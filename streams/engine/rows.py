@@ -183,9 +183,9 @@ def position_at(release: Release, row: int) -> Position:
 
 
 def time_at(release: Release, row: int) -> int:
-    """Event time of the released row number `row` of this release, ms."""
+    """When the released row number `row` of this release took place, ms: its event time; of a label, which tells of the past, its clock."""
     piece, i = _locate(release, row)
-    return int(piece.block.times[i])
+    return int(piece.clocks[i] if piece.block.roles == ("labels",) else piece.block.times[i])
 
 
 def _locate(release: Release, row: int) -> tuple[Piece, int]:

@@ -151,6 +151,9 @@ class ModelStats:
         (statistic, threshold) by (version, segment, subject, detector), as far as the group has come.
     labels : dict
         Labels and predictions by what became of them in the join, such as ``joined`` or ``unmatched_label``.
+    label_sources : dict
+        By (source, outcome): predictions that a source has labelled (``joined``), and labels by which it contradicts itself
+        (``flips``). Where the configuration names no source of labels, all are ``natural``.
     pending, orphans : int
         Predictions that wait for their label now, and labels that wait for their prediction.
     label_delays : LabelDelays, optional
@@ -187,6 +190,7 @@ class ModelStats:
     scores: dict[tuple[str, str, str, str], tuple[float, float]]
     references: dict[str, tuple[int, int]]
     labels: dict[str, int] = field(default_factory=dict)
+    label_sources: dict[tuple[str, str], int] = field(default_factory=dict)
     pending: int = 0
     orphans: int = 0
     label_delays: LabelDelays | None = None

@@ -44,6 +44,8 @@ class Outcomes:
         Has a source of labels, and a task.
     max_pending, in_memory : int
         Predictions that wait at most; above how many of them columns go to `arrays`.
+    catch_up_ms : int
+        How long after a silence labels that were held up may still come.
     arrays : Arrays, optional
         Where columns of full chunks are kept; in memory when None.
     state : mapping, optional
@@ -58,6 +60,7 @@ class Outcomes:
         *,
         max_pending: int,
         in_memory: int,
+        catch_up_ms: int,
         arrays: Arrays | None = None,
         state: Mapping[str, Any] | None = None,
         same: bool = True,
@@ -68,7 +71,8 @@ class Outcomes:
         saved: Mapping[str, Any] = state if state is not None and state["identity"] == self._identity else {}
         watched = saved if same else {}
         self._intake = Intake(model, saved.get("intake"))
-        self._watermark = Watermark(hold=labels_of(model).on_silence == "hold", state=saved.get("watermark"))
+        hold = labels_of(model).on_silence == "hold"
+        self._watermark = Watermark(hold=hold, catch_up_ms=catch_up_ms, state=saved.get("watermark"))
         self._joiner = Joiner(
             self._rules, segments=len(model.segments), arrays=arrays, in_memory=in_memory, name=model.name, state=saved.get("joiner")
         )
@@ -128,7 +132,11 @@ class Outcomes:
         versions = self._intake.versions.names
         segments = {(field, code): name for field, code, name in self._intake.segment_names()}
         yield from self._figures.take(closed, row, versions, segments)
-        if closed.view.horizon == 0 and closed.view.kind != "amended":
+        if closed.view.horizon or closed.view.kind == "amended":
+            return
+        if self._watermark.missed(closed.lam):
+            self._verdicts.suppressed["silence"] += 1
+        else:
             yield from self._verdicts.take(closed, row, versions, segments)
 
     def fill(self, stats: ModelStats) -> ModelStats:
@@ -140,6 +148,7 @@ class Outcomes:
             suppressed={**stats.suppressed, **self._verdicts.suppressed},
             scores={**stats.scores, **self._verdicts.scores()},
             labels={name: n for name, n in sorted((self._joiner.counts + self._intake.counts).items()) if n},
+            label_sources=self._by_source(),
             pending=self._joiner.pending,
             orphans=self._joiner.orphans,
             label_delays=LabelDelays(delays.counts, delays.sum_ms),
@@ -149,6 +158,14 @@ class Outcomes:
             model_metrics=known.newest,
             worst=known.worst,
         )
+
+    def _by_source(self) -> dict[tuple[str, str], int]:
+        names = [" or ".join(labels_of(self._model).count), *self._intake.sources.names]
+        return {
+            (names[source] if source < len(names) else "others", what): n
+            for (source, what), n in sorted(self._joiner.by_source.items())
+            if n
+        }
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on."""

@@ -7,6 +7,7 @@ subject                share of                                                 
 ``label_conflicts``    predictions that contradict another of the same id (R4)       0.1 %
 ``label_unmatched``    labels that found no prediction (R5)                           10 %
 ``label_corrections``  labels that changed an outcome that was there (R8)             10 %
+``label_evictions``    predictions given up before their time, for want of room      0.1 %
 =====================  ===========================================================  =======
 
 A condition is raised by a tile whose rate is above the limit beyond chance, and cleared by one that shows less than half of it. What a
@@ -45,6 +46,7 @@ _CONDITIONS = (
     _Condition("label_leakage", "leakage_suspect", ("labels",), "labels", 0.001, "dated before their prediction, which they can't measure"),
     _Condition("label_conflicts", "id_conflict", _PREDICTIONS, "predictions", 0.001, "unlike an earlier one of the same id, which stands"),
     _Condition("label_unmatched", "unmatched_label", ("labels",), "labels", 0.1, "for no prediction that is known: lost, or of other ids"),
+    _Condition("label_evictions", "evicted", _PREDICTIONS, "predictions", 0.001, "given up before their labels, as too many wait"),
     _Condition("label_corrections", "correction", ("labels",), "labels", 0.1, "corrections of a label that had come before"),
 )
 

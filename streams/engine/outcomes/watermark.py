@@ -4,6 +4,9 @@ Time that passes proves nothing about labels: if their topic is silent, nobody k
 get through. So the clock of labels, λ, is that of the newest label row, whatever other rows come; and while a partition
 of the label topic is silent (it had rows, and has had none for long), λ stands at its last one. ``on_silence: advance`` gives this up:
 λ is then the clock of all rows.
+
+When the silent partition is heard again, λ leaps over the time in between, and cohorts close whose labels could not come by their
+deadline. Their figures stand as they are, but nothing is concluded from them (`Watermark.missed`).
 """
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ __all__ = ["Watermark"]
 
 _NEVER = -(2**62)
 _FOREVER = 2**62
+#: Silences that are remembered.
+_MOST_GAPS = 32
 
 
 class Watermark:
@@ -30,16 +35,19 @@ class Watermark:
     ----------
     hold : bool
         Whether it waits for a silent source.
+    catch_up_ms : int
+        How long after a silence labels that were held up may still come.
     state : mapping, optional
         What `state` returned.
     """
 
-    def __init__(self, *, hold: bool, state: Mapping[str, Any] | None = None) -> None:
-        self._hold = hold
+    def __init__(self, *, hold: bool, catch_up_ms: int = 0, state: Mapping[str, Any] | None = None) -> None:
+        self._hold, self._catch_up = hold, catch_up_ms
         self._newest = _NEVER if state is None else int(state["newest"])
         self._reached = _NEVER if state is None else int(state["reached"])
         self._sources: set[Source] = set() if state is None else {Source(*s) for s in state["sources"]}
         self._silent: dict[Source, int] = {} if state is None else {Source(*s): since for s, since in state["silent"]}
+        self._gaps: list[tuple[int, int]] = [] if state is None else [(since, until) for since, until in state["gaps"]]
 
     @property
     def reached(self) -> int:
@@ -74,12 +82,16 @@ class Watermark:
             done = change.row
             if change.silent:
                 self._silent[change.source] = change.since_ms
-            else:
-                self._silent.pop(change.source, None)
+            elif (since := self._silent.pop(change.source, None)) is not None and change.source in self._sources:
+                self._gaps = [*self._gaps, (since, int(clocks[change.row]) + self._catch_up)][-_MOST_GAPS:]
         cap[done:] = self._cap()
         reached = np.maximum(np.maximum.accumulate(np.minimum(newest, cap)), self._reached)
         self._newest, self._reached = int(newest[-1]), int(reached[-1])
         return reached
+
+    def missed(self, deadline: int) -> bool:
+        """Whether labels could not come by a deadline (a clock, ms), as a source of them was silent then."""
+        return any(since < deadline <= until for since, until in self._gaps)
 
     def _cap(self) -> int:
         return min((since for source, since in self._silent.items() if source in self._sources), default=_FOREVER)
@@ -91,4 +103,5 @@ class Watermark:
             "reached": self._reached,
             "sources": [list(s) for s in sorted(self._sources)],
             "silent": [[list(s), since] for s, since in sorted(self._silent.items())],
+            "gaps": [list(gap) for gap in self._gaps],
         }

@@ -44,6 +44,16 @@ def test_a_silent_partition_holds_it_until_it_is_heard_again() -> None:
     assert watermark.released(rows, clocks, [silent, heard]).tolist() == [20, 20, 20, 50]
 
 
+def test_deadlines_within_a_silence_and_while_labels_catch_up_were_missed() -> None:
+    watermark = Watermark(hold=True, catch_up_ms=3)
+    watermark.released(*release([], [10], [12]), ())
+    rows, clocks = release([], [20, 30, 40], [])
+    watermark.released(rows, clocks, [SilenceChange(0, MORE_LABELS, True, 12), SilenceChange(2, MORE_LABELS, False, 12)])
+    assert [deadline for deadline in range(9, 50) if watermark.missed(deadline)] == list(range(13, 44))
+    again = Watermark(hold=True, state=watermark.state())
+    assert again.missed(13)
+
+
 def test_a_silent_source_of_predictions_holds_nothing() -> None:
     watermark = Watermark(hold=True)
     watermark.released(*release([5], [10]), ())
