@@ -94,7 +94,7 @@ def _with_kafka(workspace: Workspace, running: ExitStack) -> tuple[list[Alert], 
     create_topics(workspace.config.kafka.bootstrap_servers, workspace.topics.values())
     worker = running.enter_context(running_worker(workspace))
     note(f"worker     {worker.url}/ (page), {worker.url}/metrics, log in {workspace.directory / 'worker.log'}")
-    note(f"traffic    107 000 records, twelve days of data time; from topic {workspace.config.alerts.topic}, as they come:\n")
+    note(f"traffic    105 000 records, twelve days of data time; from topic {workspace.config.alerts.topic}, as they come:\n")
     found, same = alerts_of_worker(workspace, worker, _show)
     if same:
         note(f"\nbacktest   of the same topics: the same {len(found)} alerts, ids included")
@@ -107,7 +107,7 @@ def _without_kafka(workspace: Workspace) -> list[Alert]:
     from streams.cli.terminal import note
     from streams.demo.offline import alerts_of_files
 
-    note("traffic    107 000 records, twelve days of data time; alerts as they come:\n")
+    note("traffic    105 000 records, twelve days of data time; alerts as they come:\n")
     return alerts_of_files(workspace, _show)
 
 

@@ -16,7 +16,7 @@ def main() -> None:
     """Publish a healthy history, then traffic in which things change, to the topics fraud.features, fraud.predictions and fraud.labels."""
     parser = argparse.ArgumentParser(prog="python -m streams.demo.traffic", description=main.__doc__)
     parser.add_argument("--bootstrap", default=os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092"), help="host:port of Kafka")
-    parser.add_argument("--rate", type=float, default=500.0, help="records a second; there are 170 000")
+    parser.add_argument("--rate", type=float, default=500.0, help="records a second; there are 165 000")
     given = parser.parse_args()
     records = merge(history(), traffic(), key=lambda record: record.stamp)  # the last labels of the history come during the traffic
     publish(given.bootstrap, {topic: topic for topic in (FEATURES, PREDICTIONS, LABELS)}, records, rate=given.rate)
