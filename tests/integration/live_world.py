@@ -6,7 +6,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from confluent_kafka import Producer
 from schemas.alerts import Alert
 from schemas.config import Config
 from tests.integration.broker import Kafka, Received, Sent
+from tests.integration.worker import Worker
 
 #: Rows from which the reference is learnt.
 LEARN = 2_000
@@ -77,25 +78,29 @@ class LiveWorld:
 
     def alerts(self, config: Path, *, until: str = "feature_drift", timeout: float = 60) -> list[Alert]:
         """Wait for an alert of a kind; return all that are there."""
-        found = self.kafka.wait_for(_named(config).alerts.topic, lambda r: any(a.data.kind == until for a in _read(r)), timeout=timeout)
-        return _read(found)
+        found = self.kafka.wait_for(_named(config).alerts.topic, lambda r: any(a.data.kind == until for a in alerts_in(r)), timeout=timeout)
+        return alerts_in(found)
 
     def alerts_now(self, config: Path) -> list[Alert]:
         """Return the alerts that are there now."""
-        return _read(self.kafka.read_all(_named(config).alerts.topic))
+        return alerts_in(self.kafka.read_all(_named(config).alerts.topic))
 
-    def wait_until_read(self, config: Path, *workers: Any, timeout: float = 60) -> None:
-        """Wait until the journal offset that a checkpoint covers is the journal's end, for every record published so far."""
-        deadline = time.monotonic() + timeout
-        while True:
-            metrics = [line for worker in workers for line in worker.get("/metrics")[1].splitlines()]
-            rows = sum(float(line.split()[-1]) for line in metrics if line.startswith("driftsonde_events_total"))
-            held = sum(float(line.split()[-1]) for line in metrics if line.startswith("driftsonde_events_held"))
-            expected = sum(self.kafka.end_offsets(self.features).values())
-            if rows == expected and not held:
-                return
-            assert time.monotonic() < deadline, f"{rows:.0f} of {expected} rows applied, {held:.0f} held, after {timeout} s"
-            time.sleep(0.2)
+    def wait_until_read(self, config: Path, *workers: Worker, timeout: float = 60) -> None:
+        """Wait until these workers' engines have applied every record published so far."""
+        wait_until_read(self.kafka, [self.features], workers, timeout=timeout)
+
+
+def wait_until_read(kafka: Kafka, topics: Iterable[str], workers: Sequence[Worker], *, timeout: float = 60) -> None:
+    """Wait until the engines of workers have applied every record that topics hold now; none of them may be unusable."""
+    deadline = time.monotonic() + timeout
+    expected = sum(end for topic in topics for end in kafka.end_offsets(topic).values())
+    while True:
+        metrics = "\n".join(worker.get("/metrics")[1] for worker in workers)
+        rows, held = metric(metrics, "events_total"), metric(metrics, "events_held")
+        if rows == expected and not held:
+            return
+        assert time.monotonic() < deadline, f"{rows:.0f} of {expected} rows applied, {held:.0f} held, after {timeout} s"
+        time.sleep(0.2)
 
 
 def metric(text: str, name: str) -> float:
@@ -118,5 +123,6 @@ def _named(config: Path) -> Config:
     return Config.model_validate(json.loads(config.read_text()))
 
 
-def _read(records: list[Received]) -> list[Alert]:
+def alerts_in(records: list[Received]) -> list[Alert]:
+    """Read alert events, in the order of the records."""
     return [Alert.from_json(record.value) for record in records if record.value is not None]
