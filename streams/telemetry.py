@@ -63,6 +63,7 @@ METRICS = (
     MetricSpec("drift_threshold", "gauge", (*_SUBJECT, "detector"), "What the statistic is compared with."),
     MetricSpec("drift_active", "gauge", (*_SUBJECT, "kind", "severity"), "1 while an episode is firing."),
     MetricSpec("labels_total", "counter", ("model", "outcome"), "What became of labels and predictions when they were joined."),
+    MetricSpec("labels_by_source_total", "counter", ("model", "source", "outcome"), "Predictions a source labelled, and its flips."),
     MetricSpec("labels_pending", "gauge", ("model",), "Predictions whose label may still come."),
     MetricSpec("labels_waiting", "gauge", ("model",), "Labels waiting for their prediction."),
     MetricSpec("label_delay_seconds", "histogram", ("model",), "From the time of a prediction to the arrival of its label."),
@@ -71,6 +72,9 @@ METRICS = (
     ),
     MetricSpec("model_metric", "gauge", _METRIC, "Metric of a model in its newest cohort with enough outcomes."),
     MetricSpec("model_metric_constant", "gauge", _METRIC, "What always giving the same answer would have had there."),
+    MetricSpec(
+        "model_metric_worst", "gauge", ("model", "version", "series", "metric", "segment"), "Main metric of the segment it is worst in."
+    ),
     MetricSpec("alerts_total", "counter", ("model", "kind", "severity", "state"), "Alerts decided."),
     MetricSpec("alerts_suppressed_total", "counter", ("model", "reason"), "Changes that were not alerted."),
     MetricSpec("alerts_sent_total", "counter", (), "Alerts handed to the producer."),
@@ -220,11 +224,13 @@ def _of_labels(stats: ModelStats) -> dict[str, list[_Sample]]:
         return {}
     return {
         "labels_total": [((model, outcome), n) for outcome, n in stats.labels.items()],
+        "labels_by_source_total": [((model, *of), n) for of, n in stats.label_sources.items()],
         "labels_pending": [((model,), stats.pending)],
         "labels_waiting": [((model,), stats.orphans)],
         "label_coverage": [((model, *of), share) for of, share in stats.coverage.items()],
         "model_metric": [((model, *of), value) for of, (value, _) in stats.model_metrics.items()],
         "model_metric_constant": [((model, *of), constant) for of, (_, constant) in stats.model_metrics.items()],
+        "model_metric_worst": [((model, *of, worst.metric, worst.segment), worst.value) for of, worst in stats.worst.items()],
     }
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.engine.stats import ActiveAlert, EngineStats, LabelDelays, ModelStats, SourceStats
+from streams.engine.stats import ActiveAlert, EngineStats, LabelDelays, ModelStats, SourceStats, WorstGroup
 from streams.telemetry import MAX_SERIES, METRICS, CheckpointStats, ShellStats, Telemetry
 
 SHELL = ShellStats(
@@ -45,11 +45,13 @@ def model(*, scores: int = 1) -> ModelStats:
         scores={("3", "all", f"f{i}", "esr"): (0.5, 2.0) for i in range(scores)},
         references={"3": (10_000, 3_500)},
         labels={"joined": 9, "unmatched_label": 1},
+        label_sources={("review", "flips"): 2},
         pending=14,
         orphans=15,
         label_delays=LabelDelays(counts=(1, 0, 2, 0, 0, 0, 0, 0, 0, 4), sum_ms=12_345_500),
         coverage={("3", "matured"): 0.75},
         model_metrics={("3", "all", "matured", "pr_auc"): (0.4, 0.1)},
+        worst={("3", "matured"): WorstGroup("country=DE", "pr_auc", 0.2)},
     )
 
 
@@ -109,6 +111,10 @@ def test_a_model_is_served_with_what_the_constant_answer_would_have_had() -> Non
     values = served(model())
     of = (("metric", "pr_auc"), ("model", "fraud"), ("segment", "all"), ("series", "matured"), ("version", "3"))
     assert (values["driftsonde_model_metric", of], values["driftsonde_model_metric_constant", of]) == (0.4, 0.1)
+    worst = (*of[:2], ("segment", "country=DE"), *of[3:])
+    assert values["driftsonde_model_metric_worst", worst] == 0.2
+    source = (("model", "fraud"), ("outcome", "flips"), ("source", "review"))
+    assert values["driftsonde_labels_by_source_total", source] == 2
 
 
 def test_nothing_is_said_of_labels_where_none_are_joined() -> None:
