@@ -25,7 +25,7 @@ from tests.meta.repository import ROOT
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "dashboards" / "driftsonde.json").read_text())
 COMPOSE = YAML(typ="safe").load(ROOT / "docker-compose.yml")
-SERVED = {f"driftsonde_{metric.name}" for metric in METRICS}
+SERVED = {f"driftsonde_{metric.name}{'_bucket' * (metric.type == 'histogram')}" for metric in METRICS}
 
 
 def expressions_of_the_dashboard() -> Iterator[tuple[str, str]]:
