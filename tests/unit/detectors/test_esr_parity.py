@@ -39,11 +39,15 @@ def test_alarms_are_those_of_the_study(case):
         assert [f.index for f in findings][:1] == ([] if expected is None else [expected])
 
 
-@pytest.mark.parametrize(("seed", "share", "alarm"), [(201, 0.05, 839), (202, 0.1, 1259), (203, 0.15, 739)])
-def test_upward_alarms_on_errors_are_those_of_the_study(seed, share, alarm):
+#: the study's program was given the upward bets of today
+UPWARD = [(201, 5000, 0.05, 0.06, 789), (202, 5000, 0.1, 0.06, 1224), (203, 5000, 0.15, 0.06, 739), (204, 20_000, 0.05, 0.02, 2884)]
+
+
+@pytest.mark.parametrize(("seed", "rows", "share", "rise", "alarm"), UPWARD)
+def test_upward_alarms_on_errors_are_those_of_the_study(seed, rows, share, rise, alarm):
     rng = np.random.default_rng(seed)
-    reference = (rng.random(5000) < share).astype(float)
-    losses = (rng.random(3000) < share).astype(float)
-    losses[500:] = rng.random(2500) < share + 0.06
+    reference = (rng.random(rows) < share).astype(float)
+    losses = (rng.random(6000 if rows > 5000 else 3000) < share).astype(float)
+    losses[500:] = rng.random(len(losses) - 500) < share + rise
     findings = Esr(direction="up", tolerance=0.0).build([profile_numbers(reference)], arl0=1e5).update(losses[None])
     assert (findings[0].index, findings[0].cause) == (alarm, "mean up")
