@@ -84,7 +84,7 @@ class Errors:
         low, high = mean_interval(mse, square.variance(n), n, least=0.0)
         yield "rmse", Metric(math.sqrt(mse), math.sqrt(low), math.sqrt(high), constant=math.sqrt(spread))
         if spread > 0:
-            fourth = float(rows @ (values - self.truth.mean(n)) ** 4) / n  # from the bins: only the interval needs it
+            fourth = float(rows / n @ (values - self.truth.mean(n)) ** 4)  # from the bins: only the interval needs it
             low, high = ratio_interval(mse, square.variance(n), spread, max(fourth - spread**2, 0.0), n)
             yield "r2", Metric(1 - mse / spread, 1 - high, 1 - low, constant=0.0)
         yield "bias", Metric(bias, *mean_interval(bias, mse - bias * bias, n), constant=0.0)

@@ -86,7 +86,8 @@ def ece_interval(ece: float, squares: FloatArray, n: int) -> Interval:
 
 def ratio_interval(a: float, a_variance: float, b: float, b_variance: float, n: int) -> Interval:
     """Interval of a / b, two means of `n` rows, by the delta method; as if rows with a large a had no larger b, so rather too wide."""
-    half = _Z * abs(a / b) * math.sqrt((a_variance / a**2 if a else 0.0) / n + b_variance / b**2 / n)
+    # Spread by mean and then squared: the square of a mean may be too small for a float.
+    half = _Z * abs(a / b) * math.hypot(math.sqrt(a_variance) / a if a else 0.0, math.sqrt(b_variance) / b) / math.sqrt(n)
     return a / b - half, a / b + half
 
 

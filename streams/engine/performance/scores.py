@@ -22,8 +22,10 @@ __all__ = ["PRECISION", "Scores"]
 PRECISION = 0.9
 #: Distinct scores at the top that are kept apart, and bins for those below.
 _TOP, _BINS = 512, 512
+#: Positives of a mixed bin that are looked at one by one; of more, each stands for some neighbours.
+_POSITIVES = 256
 _ECE_BINS = 15
-_ECE_UNIT = float(1 << 32)
+_ECE_UNIT = float(1 << 26)  # room for 10^11 rows in an int64
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -48,7 +50,7 @@ class Scores:
     brier, log_loss : Moments
         Of the other rows' losses.
     surplus, squares : int64 (15,)
-        Sums of score - outcome and of its square per bin of the score, [i/15, (i + 1)/15), in units of 2^-32.
+        Sums of score - outcome and of its square per bin of the score, [i/15, (i + 1)/15), in units of 2^-26.
     """
 
     grid: Grid
@@ -103,7 +105,7 @@ class Scores:
         called_wrong, called_hits = np.cumsum(wrong), np.cumsum(hits)
         pr_auc = _average_precision(hits, wrong, self.grid.mixed[::-1])
         # pairs in which the positive has the higher score; ties count half
-        won = int(hits @ (2 * (negatives - called_wrong) + wrong))
+        won = sum(hit * more for hit, more in zip(hits.tolist(), (2 * (negatives - called_wrong) + wrong).tolist(), strict=True))
         roc_auc = won / (2 * negatives * positives)
         share = positives / (negatives + positives)
         return {
@@ -184,9 +186,10 @@ def _average_precision(hits: Int64Array, wrong: Int64Array, mixed: NDArray[np.bo
     tied = hits * (before_hits + hits) / called
     total = float(tied[~mixed].sum())
     held = np.flatnonzero(mixed & (hits > 0))
-    each = hits[held]
+    each = np.minimum(hits[held], _POSITIVES)
     bins = np.repeat(held, each)
-    nth = np.arange(len(bins)) - np.repeat(np.cumsum(each) - each, each) + 1
+    stands_for = hits[bins] / np.repeat(each, each)
+    nth = (np.arange(len(bins)) - np.repeat(np.cumsum(each) - each, each) + 0.5) * stands_for + 0.5
     so_far = before_hits[bins] + nth
-    total += float((so_far / (so_far + before_wrong[bins] + wrong[bins] * nth / (hits[bins] + 1))).sum())
+    total += float((stands_for * so_far / (so_far + before_wrong[bins] + wrong[bins] * nth / (hits[bins] + 1))).sum())
     return total / int(hits.sum())

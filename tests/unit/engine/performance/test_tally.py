@@ -67,6 +67,26 @@ def test_no_metric_is_ever_nan_or_outside_its_interval() -> None:
                     assert metric.value <= metric.high + 1e-12, (task, name, n)
 
 
+def test_a_regression_of_tiny_or_huge_numbers_has_metrics() -> None:
+    rng = np.random.default_rng(9)
+    for size in (1e-170, 1e-90, 1e90, 1.7e308):
+        metrics = Tally.of("regression", closed(size * rng.uniform(-1, 1, 300), size * rng.uniform(-1, 1, 300))).metrics()
+        for name, metric in metrics.items():
+            assert np.isfinite([metric.value, metric.constant]).all(), (size, name)
+            assert metric.low <= metric.value <= metric.high, (size, name)
+
+
+def test_ten_thousand_million_outcomes_have_the_metrics_of_ten_thousand() -> None:
+    actual, scores = fraud(np.random.default_rng(2), 10_000, share=0.3)
+    many = few = Tally.of("binary", closed(actual, scores > 0.1, scores))
+    for _ in range(20):
+        many = many + many
+    expected, found = few.metrics(), many.metrics()
+    assert found.keys() == expected.keys()
+    for name, metric in found.items():
+        assert metric.value == pytest.approx(expected[name].value, rel=1e-3), name
+
+
 def test_scores_that_are_no_probabilities_are_ranked_but_not_taken_for_probabilities() -> None:
     actual, scores = fraud(np.random.default_rng(1), 500, share=0.2)
     proper = Tally.of("binary", closed(actual, scores=scores)).metrics()
