@@ -134,27 +134,25 @@ class AlertPolicy:
         elif episode.held is not None and episode.held.provisional and not set(episode.deciding) & set(episode.early):
             self._drop_held(episode)
 
-    def settle(self, stream: Stream, at: Moment, frontier_ms: int, *, margin_ms: int = 0) -> Iterator[Alert]:
+    def settle(self, stream: Stream, at: Moment, frontier_ms: int) -> Iterator[Alert]:
         """Sure labels have been watched up to a prediction time: withdraw what they would have confirmed by now.
 
         Parameters
         ----------
         frontier_ms : int
             All that is sure about predictions up to this time has been told.
-        margin_ms : int
-            How much later than twice the provisional detector's delay a change may still be confirmed. >= 0.
         """
         episode = self._episodes.get(stream)
         if episode is None:
             return
-        if episode.held is not None and is_over(episode.held, frontier_ms - margin_ms):
+        if episode.held is not None and is_over(episode.held, frontier_ms):
             self._drop_held(episode)
-        if episode.recalled is not None and episode.lasts(frontier_ms - margin_ms):
+        if episode.recalled is not None and episode.lasts(frontier_ms):
             story, by = episode.recalled, episode.recalled_by
             episode.recalled, episode.recalled_by, episode.past = None, [], None
             for detector in by:
                 yield from self.change(stream, at, detector, story)
-        withdrawn = [story for story in episode.suspected if is_over(story, frontier_ms - margin_ms)]
+        withdrawn = [story for story in episode.suspected if is_over(story, frontier_ms)]
         if not withdrawn:
             return
         episode.suspected = [story for story in episode.suspected if story not in withdrawn]

@@ -2,8 +2,8 @@
 
 from streams.engine.performance.groups import ALL, worst_group
 from streams.engine.performance.history import CohortRecord, PerformanceHistory
-from streams.engine.performance.metric import Metric, Task, badness, main_metric, skill
-from streams.engine.performance.tally import Tally, summary
+from streams.engine.performance.metric import Metric, Task, badness, main_metric
+from streams.engine.performance.tally import Tally
 
 __all__ = [
     "ALL",
@@ -14,7 +14,5 @@ __all__ = [
     "Task",
     "badness",
     "main_metric",
-    "skill",
-    "summary",
     "worst_group",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-__all__ = ["Metric", "Task", "badness", "main_metric", "skill"]
+__all__ = ["Metric", "Task", "badness", "main_metric"]
 
 Task: TypeAlias = Literal["binary", "multiclass", "regression"]
 
@@ -53,20 +53,3 @@ def badness(name: str, value: float) -> float:
     if name == "bias":
         return abs(value)
     return -value if name in _GAINS else value
-
-
-def skill(name: str, metric: Metric) -> float | None:
-    """Tell how much of the way from the constant model to the perfect one was gone: 1 is perfect, 0 is no better than the constant.
-
-    Negative is worse than the constant. None where the constant is perfect already, and for a bias, of which the constant has none.
-
-    >>> round(skill("accuracy", Metric(0.991, 0.989, 0.993, constant=0.99)), 2)
-    0.1
-    >>> round(skill("log_loss", Metric(0.05, 0.04, 0.06, constant=0.056)), 2)
-    0.11
-    """
-    base = name.partition("[")[0]
-    way = (1.0 if base in _GAINS else 0.0) - metric.constant
-    if base == "bias" or way == 0.0:
-        return None
-    return (metric.value - metric.constant) / way

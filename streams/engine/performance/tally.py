@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from streams.engine.join.batches import EXCLUDED, IMPLICIT, LABELLED, UNLABELLED
 from streams.engine.performance.confusion import Confusion
 from streams.engine.performance.errors import Errors
-from streams.engine.performance.metric import Metric, Task, main_metric
+from streams.engine.performance.metric import Metric, Task
 from streams.engine.performance.scores import Scores
 
 if TYPE_CHECKING:
     from streams.engine.join.batches import Closed
 
-__all__ = ["Tally", "summary"]
+__all__ = ["Tally"]
 
 Part = TypeVar("Part", Confusion, Scores, Errors)
 
@@ -138,13 +138,6 @@ class Tally:
         errors = Errors.from_state(state["errors"]) if "errors" in state else None
         labelled, implicit, unlabelled, excluded = state["rows"]
         return cls(state["task"], labelled, implicit, unlabelled, excluded, confusion, scores, errors)
-
-
-def summary(tally: Tally, classes: Sequence[str] = ()) -> list[tuple[str, Metric]]:
-    """Return the metrics in the order of a table: the main one first."""
-    metrics = tally.metrics(classes)
-    main = main_metric(tally.task, metrics)
-    return sorted(metrics.items(), key=lambda item: item[0] != main)
 
 
 def _sum(a: Part | None, b: Part | None) -> Part | None:
