@@ -49,8 +49,6 @@ class Injection:
         What these alerts are about.
     story : str
         What has happened, in the words of whom it happened to.
-    seen_after : int
-        So many rows later, at most, can it be seen.
     """
 
     begins: int
@@ -58,7 +56,6 @@ class Injection:
     kind: Kind | None
     subjects: tuple[str, ...]
     story: str
-    seen_after: int = 0
 
     @property
     def recovers(self) -> bool:
@@ -68,16 +65,12 @@ class Injection:
 
 #: Rows in which labels that came sooner get back to their usual delay.
 LABELS_BACK = 1_440
-#: Rows of the time until all labels of a prediction are in.
-LABELS_IN = 6_000
 NULLS = Injection(
     6_000, 10_000, "data_quality", ("device_risk",), "a client release sends no device_risk for 30 % of transactions, until it is fixed"
 )
 BURST = Injection(11_000, 12_500, None, (), "three times the traffic, for four hours")
 PRICES = Injection(14_000, TRAFFIC_ROWS, "feature_drift", ("amount",), "amounts rise by half")
-HASTE = Injection(
-    16_000, 19_500, "label_quality", ("label_delay",), "labels come in half the time, for a day, and slowly get back", seen_after=LABELS_IN
-)
+HASTE = Injection(16_000, 19_500, None, (), "labels come in half the time, for a day, and slowly get back")
 CONCEPT = Injection(
     24_000,
     TRAFFIC_ROWS,

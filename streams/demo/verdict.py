@@ -55,7 +55,7 @@ def judge(alerts: Sequence[Alert]) -> Verdict:
 
 
 def _outcome(injection: Injection, alerts: Sequence[Alert]) -> Outcome:
-    begins, ends = iso(time_of(injection.begins)), iso(time_of(injection.ends + injection.seen_after))
+    begins, ends = iso(time_of(injection.begins)), iso(time_of(injection.ends))
     fired: list[Alert] = []
     missing: list[str] = []
     for subject in injection.subjects:

@@ -172,12 +172,21 @@ class Verdicts:
         if key not in self._watches:
             self._watches[key] = self._watch(*key, None)
         for observation in _at_once(self._watches[key].take(values, times, seen)):
-            if observation.story.provisional and observation.decides and observation.finding.change == "change":
-                delay = self._watches.get((version, ALL, view, "label_delay"))
-                if delay is not None and delay.suspicion() >= SUSPICIOUS:
-                    self.suppressed["label_delay"] += 1
-                    continue
+            reason = self._doubt(version, view, subject, observation)
+            if reason is not None:
+                self.suppressed[reason] += 1
+                continue
             yield Judged(row, Stream(version, segment, subject), observation)
+
+    def _doubt(self, version: str, view: str, subject: str, seen: Observation) -> str | None:
+        """Why what a detector has found is not told; None when it is."""
+        if not seen.decides or seen.finding.change != "change":
+            return None
+        effect = seen.story.effect
+        if subject == "label_delay" and effect is not None and effect.current < effect.reference:
+            return "faster_labels"  # nobody has to get up for that; young cohorts are doubted all the same
+        delay = self._watches.get((version, ALL, view, "label_delay")) if seen.story.provisional else None
+        return "label_delay" if delay is not None and delay.suspicion() >= SUSPICIOUS else None
 
     def _watch(self, version: str, segment: str, view: str, subject: str, state: Mapping[str, Any] | None) -> Watch:
         share = self._budget / (self._streams if segment == ALL else self._model.max_segments * max(len(self._model.segments), 1))
