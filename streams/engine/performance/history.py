@@ -13,7 +13,7 @@ __all__ = ["MOST_GROUPS", "MOST_OF_SEGMENT", "MOST_RECORDS", "CohortRecord", "Pe
 
 #: Records of a series and version, and of each segment; for one more, two neighbours are merged.
 MOST_RECORDS, MOST_OF_SEGMENT = 64, 8
-#: Series, versions and segments together; beyond it the one whose last cohort is the oldest is forgotten.
+#: Series, versions and segments together; of more, something of the version that has had no cohort for longest is forgotten.
 MOST_GROUPS = 400
 
 _Key: TypeAlias = tuple[str, str, str]
@@ -83,7 +83,15 @@ class PerformanceHistory:
             kept = _with_room(kept)
         self._records[key] = [*kept, record]
         if len(self._records) > MOST_GROUPS:
-            del self._records[min(self._records, key=lambda key: (self._records[key][-1].end_ms, key))]
+            del self._records[self._least_wanted()]
+
+    def _least_wanted(self) -> _Key:
+        """Of the version that was heard of longest ago: segments before the whole, and what ended first."""
+        ends = {key: records[-1].end_ms for key, records in self._records.items()}
+        of_version: dict[str, int] = {}
+        for (_, version, _), end in ends.items():
+            of_version[version] = max(end, of_version.get(version, end))
+        return min(ends, key=lambda key: (of_version[key[1]], key[2] == ALL, ends[key], key))
 
     def records(self) -> list[CohortRecord]:
         """Return all records: series, versions and segments in the order in which they were first heard of, of each in order of time."""

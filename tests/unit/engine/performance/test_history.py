@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 from operator import add
 
@@ -63,6 +64,18 @@ def test_beyond_the_room_the_segment_that_ended_first_is_forgotten(monkeypatch: 
     kept.add(record(9, tally, segment="a"))
     kept.add(record(10, tally, segment="d"))
     assert [r.segment for r in kept.records()] == ["a", "a", "c", "d"]
+
+
+def test_an_old_version_is_forgotten_before_a_new_one_and_its_segments_before_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "MOST_GROUPS", 4)
+    kept, (tally,) = PerformanceHistory(), tallies(1)
+    kept.add(replace(record(1, tally), version="0"))
+    for cohort, segment in ((2, "x"), (2, ALL), (3, "x"), (3, ALL)):
+        kept.add(record(cohort, tally, segment))
+        kept.add(replace(record(cohort, tally, segment), series="amended"))
+    kept.add(record(3, tally, "y"))
+    groups = {(r.series, r.version, r.segment) for r in kept.records()}
+    assert groups == {("matured", "1", ALL), ("amended", "1", ALL), ("matured", "1", "x"), ("matured", "1", "y")}
 
 
 def test_a_segment_has_fewer_records_and_covers_the_run_too() -> None:
