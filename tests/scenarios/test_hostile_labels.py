@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from schemas.alerts import Alert
 from schemas.codec import Decoder, Raw
 from schemas.config import Config
-from schemas.events import Announcement, End, Message, Role, Source
+from schemas.events import Announcement, End, Role, Source
 from schemas.snapshot import pack
 from streams.engine import Engine
 from streams.engine.join import orphans
@@ -42,9 +43,14 @@ class Seen:
     """What came of a run."""
 
     stats: ModelStats
+    alerts: list[Alert]
     dead: Counter[str]
-    accused: bool
     state_bytes: int
+
+    @property
+    def accused(self) -> bool:
+        """Whether it was said that the model has got worse."""
+        return any(alert.data.kind == "concept_drift" for alert in self.alerts)
 
     @property
     def counts(self) -> Counter[str]:
@@ -58,8 +64,8 @@ class Seen:
         return [(row.series, row.start_ms, pack(row.tally.state(), header={})) for row in rows]
 
 
-def run(hostile: Sequence[Record] = (), **engine: Any) -> Seen:
-    """Let the engine see a model that is wrong once in ten, and its labels, and among them the hostile ones."""
+def run(hostile: Sequence[Record] = (), *, every: int = 1_000_000, **engine: Any) -> Seen:
+    """Let the engine see a model that is wrong once in ten, and its labels, and among them the hostile ones; so many records at a time."""
     fields = {"id": "id", "time": "ts"}
     sources: dict[Role, dict[str, Any]] = {
         "predictions": {"fields": {**fields, "version": "v", "prediction": "y"}},
@@ -68,19 +74,22 @@ def run(hostile: Sequence[Record] = (), **engine: Any) -> Seen:
     bound = {role: {"topic": TOPICS[role], **source} for role, source in sources.items()}
     model = {"name": "shop", "task": "binary", "references": {"default": {"learn": 500}}, "sources": bound}
     config = Config.model_validate({"version": 1, "engine": engine, "models": [model]})
-    messages: list[Message] = [Announcement("shop", tuple(Source(topic, 0) for topic in TOPICS.values()))]
-    dead: Counter[str] = Counter()
-    usual = usual_records()
-    for role, records in {**usual, "labels": sorted([*usual["labels"], *hostile], key=lambda record: record.at)}.items():
-        raws = [Raw(i, record.at if record.stamp is None else record.stamp, record.value) for i, record in enumerate(records)]
-        decoder = Decoder(TOPICS[role], config.source_topics()[TOPICS[role]])
-        decoded = decoder.decode(0, raws, start=0, end=len(raws), now_ms=None)
-        dead.update(letter.reason for letter in decoded.dead_letters)
-        messages += [*decoded.blocks, End("shop", Source(TOPICS[role], 0))]
+    sources_of = {role: Source(topic, 0) for role, topic in TOPICS.items()}
+    usual, dead = usual_records(), Counter[str]()
+    records = {**usual, "labels": sorted([*usual["labels"], *hostile], key=lambda record: record.at)}
     made = Engine(config, {})
-    accused = any(alert.data.kind == "concept_drift" for alert in made.process(messages))
+    alerts = made.process([Announcement("shop", tuple(sources_of.values()))])
+    decoders = {role: Decoder(topic, config.source_topics()[topic]) for role, topic in TOPICS.items()}
+    for start in range(0, max(map(len, records.values())), every):
+        for role in TOPICS:
+            some = records[role][start : start + every]
+            raws = [Raw(start + i, record.at if record.stamp is None else record.stamp, record.value) for i, record in enumerate(some)]
+            decoded = decoders[role].decode(0, raws, start=start, end=start + len(raws), now_ms=None)
+            dead.update(letter.reason for letter in decoded.dead_letters)
+            alerts += made.process(decoded.blocks)
+    alerts += made.process([End("shop", source) for source in sources_of.values()])
     (stats,) = made.stats().models
-    return Seen(stats, dead, accused, len(pack(made.snapshot(), header={})))
+    return Seen(stats, alerts, dead, len(pack(made.snapshot(), header={})))
 
 
 def usual_records() -> dict[Role, list[Record]]:
@@ -215,3 +224,11 @@ def test_predictions_that_wait_beyond_what_is_allowed_are_given_up_from_the_olde
     assert seen.stats.pending <= 500
     assert seen.counts["evicted"] > 0
     assert not seen.accused
+
+
+def test_labels_that_come_when_all_is_over_are_told_of_at_the_same_label_however_the_logs_are_read() -> None:
+    over = [Record(time_of(1_500) + 300 * i, label(f"e{i}", time_of(i), 1)) for i in range(1_500)]
+    at_once, bit_by_bit = run(over), run(over, every=50)
+    assert "label_unmatched" in {alert.data.subject for alert in at_once.alerts}
+    assert [a.to_json() for a in bit_by_bit.alerts] == [a.to_json() for a in at_once.alerts]
+    assert bit_by_bit.counts == at_once.counts

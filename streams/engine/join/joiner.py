@@ -130,6 +130,9 @@ class Joiner:
         self.counts["labels"] += len(batch.times)
         handles = self._pending.find(batch.keys)
         known = handles >= 0
+        # R6. After expiry a prediction may be kept or not, depending on how the logs were read: such a label waits in either case.
+        times = self._pending.read(handles[known], "time")
+        known[known] = batch.clocks[known] - times <= self.rules.open_ms
         if known.any():
             self._matcher.apply(self._pending, handles[known], batch.at(known))
         if not known.all():
