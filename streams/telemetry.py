@@ -70,7 +70,7 @@ METRICS = (
     MetricSpec(
         "label_coverage", "gauge", ("model", "version", "series"), "Share of predictions with a label in the newest settled cohort."
     ),
-    MetricSpec("model_metric", "gauge", _METRIC, "Metric of a model in its newest cohort with enough outcomes."),
+    MetricSpec("model_metric", "gauge", _METRIC, "Metric of a model over its newest cohorts, a thousand outcomes or more."),
     MetricSpec("model_metric_constant", "gauge", _METRIC, "What always giving the same answer would have had there."),
     MetricSpec(
         "model_metric_worst", "gauge", ("model", "version", "series", "metric", "segment"), "Main metric of the segment it is worst in."

@@ -19,6 +19,8 @@ from streams.engine.stats import PerformanceRow, WorstGroup
 
 __all__ = ["Figures", "Known"]
 
+#: Outcomes that the newest figures are of, where there are as many: fewer make a rare class jump about.
+RECENT_OUTCOMES = 1000
 #: A model whose ROC-AUC is surely above this on so many outcomes, so many of them positive, has probably seen the label.
 TOO_GOOD, OUTCOMES_NEEDED, POSITIVES_NEEDED = 0.99, 1000, 50
 
@@ -33,7 +35,7 @@ class Known(NamedTuple):
     coverage : dict
         Share of predictions with a label in the newest cohort, by (version, series).
     newest : dict
-        (value, the constant model's) by (version, segment, series, metric), of the newest cohorts that together have enough outcomes.
+        (value, the constant model's) by (version, segment, series, metric), of the newest cohorts, together a thousand outcomes or more.
     worst : dict
         The segment that the model is worst on lately, by (version, series).
     """
@@ -162,13 +164,13 @@ class Figures:
         return found
 
     def _recent(self, records: Sequence[CohortRecord]) -> Tally | None:
-        """The newest cohorts that together have enough outcomes; None when all have not."""
+        """The newest cohorts, up to so many outcomes that figures stand still; None where all together have too few."""
         tally: Tally | None = None
         for record in reversed(records):
             tally = record.tally if tally is None else record.tally + tally
-            if tally.outcomes >= self._least:
-                return tally
-        return None
+            if tally.outcomes >= max(self._least, RECENT_OUTCOMES):
+                break
+        return tally if tally is not None and tally.outcomes >= self._least else None
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on."""

@@ -135,8 +135,8 @@ class Verdicts:
                 yield from self._show(version, ALL, view, "label_coverage", row, has_label, pooled["times"][asked], len(delays))
             if not len(has_label) or has_label.mean() < self._labels.min_coverage:
                 if matured and len(has_label):
+                    self.suppressed["coverage"] += 1
                     yield self._coverage_low(version, row, has_label, int(pooled["times"][0]))
-                self.suppressed["coverage"] += 1
                 return
             if matured:
                 yield Clear(row, Stream(version, ALL, COVERAGE_LOW), f"{COVERAGE_LOW}: {has_label.mean():.1%} of predictions have labels")
@@ -183,8 +183,11 @@ class Verdicts:
         if not seen.decides or seen.finding.change != "change":
             return None
         effect = seen.story.effect
-        if subject == "label_delay" and effect is not None and effect.current < effect.reference:
-            return "faster_labels"  # nobody has to get up for that; young cohorts are doubted all the same
+        if effect is not None:  # nobody has to get up for what is better than before; young cohorts are doubted all the same
+            if subject == "label_delay" and effect.current < effect.reference:
+                return "faster_labels"
+            if subject == "label_coverage" and effect.current > effect.reference:
+                return "more_labels"
         delay = self._watches.get((version, ALL, view, "label_delay")) if seen.story.provisional else None
         return "label_delay" if delay is not None and delay.suspicion() >= SUSPICIOUS else None
 

@@ -182,3 +182,14 @@ def test_it_goes_on_from_what_was_saved() -> None:
     rest = list(cohorts.next(21, error=0.5))
     assert show(again, iter(rest)) == show(first, iter(rest))
     assert again.suppressed == first.suppressed
+
+
+def test_that_more_labels_come_or_sooner_is_not_told() -> None:
+    of = model(min_coverage=0.1)
+    verdicts, cohorts = Verdicts(of), Cohorts(of)
+    show(verdicts, cohorts.next(60, coverage=0.6))
+    assert found(show(verdicts, cohorts.next(20, coverage=0.9, delay_ms=MINUTE))) == []
+    assert verdicts.suppressed["more_labels"] > 0
+    assert verdicts.suppressed["faster_labels"] > 0
+    fewer = found(show(verdicts, cohorts.next(20, coverage=0.2, delay_ms=5 * MINUTE)))
+    assert {subject for _, subject, _, _ in fewer} == {"label_coverage", "label_delay"}
