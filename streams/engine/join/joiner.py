@@ -3,7 +3,7 @@
 Whatever is decided compares a record with the clock of its own log, and never with what has been read of the other. So the two
 logs may be read in any order and in any pieces: the same cohorts close, with the same rows, and the same counts. Three things
 bound memory and are the exception, since they depend on what is held at a time; each is counted: `excess_label`,
-`orphans_dropped`, `evicted`.
+`orphans_dropped`, `evicted`. And an id may be used again once its cohort is forgotten: that is as soon as `advance` is told to.
 """
 
 from __future__ import annotations
@@ -92,10 +92,9 @@ class Joiner:
         """Predictions that wait for labels."""
         return len(self._pending)
 
-    @property
-    def open_cohorts(self) -> int:
-        """Cohorts that have such predictions."""
-        return len(self._pending.cohorts())
+    def cohorts(self) -> list[int]:
+        """Return the cohorts that have such predictions, sorted."""
+        return self._pending.cohorts()
 
     @property
     def orphans(self) -> int:

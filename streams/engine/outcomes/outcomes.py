@@ -2,7 +2,8 @@
 
 Rows of a release → batches for the joiner → cohorts that have closed → verdicts and figures. Every cohort closes at one row: the first
 at which both clocks (`streams.engine.outcomes.watermark`) have passed what it waits for. So a batch is cut only where time must not
-run ahead of rows: before and after rows that are late (rule Q7), and where a tile of label rows is full.
+run ahead of rows: before and after rows that are late (rule Q7), where a tile of label rows is full, and where a cohort is forgotten:
+its ids may be used again then.
 """
 
 from __future__ import annotations
@@ -94,18 +95,28 @@ class Outcomes:
             self._figures.forget(retired.version)
             yield Gone(retired.column, retired.version, "labels")
         start = place = 0
-        for stop in self._cuts(release, batches):
+        for stop in self._cuts(release, batches, self._forgotten(batches, clocks, marks)):
             for outcome in self._take(batches, clocks, marks, start, stop):
                 yield replace(outcome, place=place) if isinstance(outcome, Judged | Settled) else outcome
                 place += 1
             start = stop
 
-    def _cuts(self, release: Release, batches: Batches) -> list[int]:
+    def _cuts(self, release: Release, batches: Batches, forgotten: Int64Array) -> list[int]:
         """Rows before which time has to be told, and the end."""
         late = np.flatnonzero(np.diff(release.late, prepend=False, append=False))
         labels = np.arange(self._labels_seen, self._labels_seen + len(batches.labels_at)) + 1
         tiles = batches.labels_at[labels % TILE == 0] + 1
-        return [int(row) for row in np.unique(np.concatenate([late[late > 0], tiles, [release.n]]))]
+        cuts = np.unique(np.concatenate([late, tiles, forgotten + 1, [release.n]]))
+        return [int(row) for row in cuts[(cuts > 0) & (cuts <= release.n)]]
+
+    def _forgotten(self, batches: Batches, clocks: Int64Array, marks: Int64Array) -> Int64Array:
+        """Rows with which a cohort is forgotten; past the end for one that outlives the release."""
+        pi, lam = self._rules.closes_after(self._rules.views[-1])
+        cohorts = np.array(self._joiner.cohorts(), np.int64)
+        if batches.predictions is not None:
+            cohorts = np.union1d(cohorts, batches.predictions.times // self._rules.cohort)
+        ends = (cohorts + 1) * self._rules.cohort
+        return np.maximum(np.searchsorted(clocks, ends + pi, side="right"), np.searchsorted(marks, ends + lam, side="right"))
 
     def _take(self, batches: Batches, clocks: Int64Array, marks: Int64Array, start: int, stop: int) -> Iterator[Outcome]:
         if batches.predictions is not None:
@@ -152,7 +163,7 @@ class Outcomes:
             pending=self._joiner.pending,
             orphans=self._joiner.orphans,
             label_delays=LabelDelays(delays.counts, delays.sum_ms),
-            open_cohorts=self._joiner.open_cohorts,
+            open_cohorts=len(self._joiner.cohorts()),
             coverage=known.coverage,
             performance=known.rows,
             model_metrics=known.newest,

@@ -1,0 +1,50 @@
+"""What is told of a stretch of rows does not depend on how many of them came at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from schemas.config import Config
+from schemas.events import Announcement, Block, End, Message, Role, Source
+from streams.engine import Engine
+from streams.engine.stats import ModelStats
+from tests.worlds import START, block_of
+
+MINUTE = 60_000
+SOURCES: dict[Role, Source] = {"predictions": Source("p", 0), "labels": Source("l", 0)}
+
+
+def config(task: str = "binary") -> Config:
+    labels = {"topic": "l", "fields": {"id": "id", "label": "y"}, "horizon": "10m", "ages": [], "cohort": "1m", "grace": "1m"}
+    predictions = {"topic": "p", "fields": {"id": "id", "prediction": "y"}}
+    sources = {"predictions": predictions, "labels": {**labels, "corrections": "5m", "min_rows": 1}}
+    return Config.model_validate({"version": 1, "models": [{"name": "fraud", "task": task, "sources": sources}]})
+
+
+def rows(role: Role, said: list[tuple[float, str, str]], first: int = 0) -> Block:
+    """Rows of (minute, id, class)."""
+    minutes, ids, classes = zip(*said, strict=True)
+    stamps = START + np.array([int(m * MINUTE) for m in minutes])
+    column = {"predictions": "prediction", "labels": "label"}[role]
+    block = block_of(SOURCES[role], {}, stamps=stamps, role=role, categories={column: list(classes)}, first_offset=first)
+    return replace(block, ids=ids)
+
+
+def all_at_once_and_one_by_one(config: Config, messages: list[Message]) -> list[ModelStats]:
+    begin: list[Message] = [Announcement("fraud", tuple(SOURCES.values()))]
+    ends: list[Message] = [End("fraud", source) for source in SOURCES.values()]
+    together, apart = Engine(config, {}), Engine(config, {})
+    together.process([*begin, *messages, *ends])
+    for message in [*begin, *messages, *ends]:
+        apart.process([message])
+    return [engine.stats().models[0] for engine in (together, apart)]
+
+
+def test_an_id_may_be_used_again_once_its_prediction_is_forgotten():
+    predictions = [rows("predictions", [(m, "id", "1")], i) for i, m in enumerate([0, 5, 30, 31])]
+    labels = [rows("labels", [(m, "other", "1")], i) for i, m in enumerate([1, 25, 32])]
+    messages = sorted([*predictions, *labels], key=lambda block: int(block.stamps[0]))
+    for stats in all_at_once_and_one_by_one(config(), messages):
+        assert {name: stats.labels[name] for name in ("predictions", "id_conflict")} == {"predictions": 2, "id_conflict": 2}
