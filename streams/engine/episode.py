@@ -118,8 +118,12 @@ class Episode:
 
 
 def _same(sure: Story, suspected: Story) -> bool:
-    """Whether two detectors tell of one change: what they looked at overlaps."""
-    return sure.onset <= suspected.index and suspected.onset <= sure.index
+    """Whether two detectors tell of one change: what they looked at overlaps, or lies no further apart than it took them to find it.
+
+    Of a small change the onset is a guess; a suspicion may date it after the sure detector has found it.
+    """
+    slack = (sure.index - sure.onset) + (suspected.index - suspected.onset)
+    return sure.onset <= suspected.index and suspected.onset <= sure.index + slack
 
 
 def is_over(story: Story, frontier_ms: int) -> bool:

@@ -69,6 +69,13 @@ def test_a_suspicion_that_is_confirmed_is_one_episode():
     assert [a.data.sequence for a in alerts] == [1, 2, 3]
 
 
+def test_a_suspicion_dated_shortly_after_the_sure_change_is_the_same():
+    p = policy()
+    suspect(p, 1000, 140, 115)
+    assert short(sure(p, 2000, 110, 80)) == ["updated sure"]
+    assert list(p.settle(LOSS, at(9000), 10**6)) == [], "nothing is left to withdraw"
+
+
 def test_a_suspicion_that_nothing_confirms_is_withdrawn_once_sure_labels_have_had_twice_its_time():
     p = policy()
     alerts = suspect(p, 1000, 100, 80)
