@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from detectors.histogram import OTHER
 from detectors.profiling import build_reference, vocabulary_index
 from schemas.config import Model, kind_of
 from schemas.events import Codes, FloatArray, Int64Array
@@ -19,6 +20,10 @@ __all__ = ["LEAST_LEARNT", "Watch"]
 
 #: Values that a reference is learnt from at least, however many rows have passed.
 LEAST_LEARNT = 200
+#: Classes whose share of the labels is watched; the rest together is one more. With more of them a few thousand labels don't say what is
+#: usual, and detectors take that for a change. They are those that came first: if the most frequent were chosen by the counts that are
+#: learnt, shares learnt of them would be too high.
+_MOST_CLASSES = 15
 _WEEK_S = 7 * 24 * 3600
 
 
@@ -130,8 +135,8 @@ class Watch:
         numbers, classes = {self._subject: values}, {}
         if self._subject == "label" and self._model.task == "multiclass":
             present, column = np.isfinite(values), np.full(len(values), -1, np.int32)
-            codes, column[present] = np.unique(values[present], return_inverse=True)
-            self._names = {code: self._classes[code] if code < len(self._classes) else str(code) for code in codes.astype(int).tolist()}
+            codes, column[present] = np.unique(_told_apart(values[present]), return_inverse=True)
+            self._names = {code: self._classes[code] if code < _MOST_CLASSES else OTHER for code in codes.astype(int).tolist()}
             numbers, classes = {}, {self._subject: Codes(tuple(self._names.values()), column)}
         self._reference = build_reference(
             model=self._model.name,
@@ -163,6 +168,7 @@ class Watch:
         if not isinstance(profile, CategoricalProfile):
             return values[None, :]
         known, other = vocabulary_index(profile)
+        values = _told_apart(values)
         coded = np.where(np.isnan(values), np.nan, float(other))
         for code, name in self._names.items():
             coded[values == code] = known.get(name, other)
@@ -223,3 +229,8 @@ class Watch:
         else:
             self._reference = Reference.from_json(state["reference"], where="snapshot")
             self._group = self._watching(self._reference, state["group"])
+
+
+def _told_apart(classes: FloatArray) -> FloatArray:
+    """Codes of classes, where all beyond those that are watched have one code; NaN stays."""
+    return np.minimum(classes, _MOST_CLASSES)

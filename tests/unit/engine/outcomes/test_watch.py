@@ -201,3 +201,12 @@ def test_nothing_happens_as_long_as_nothing_does():
     values, times = losses((400_000, 0.035), seed=4)
     seen = watch(of=model(false_alarms_per_week=weekly(1e7)), learn=5000).take(values, times)
     assert [s for s in seen if s.decides] == []
+
+
+def test_a_great_many_classes_that_are_as_ever_are_no_change():
+    names = [f"class {k}" for k in range(80)]
+    before, after = np.random.default_rng(1).integers(0, 80, 20_000), np.random.default_rng(2).integers(0, 40, 1000)
+    many = Watch(model("multiclass"), "label", learn=5000, share=1.0, series="matured", classes=names)
+    assert told(many, before.astype(float), START + 1000 * np.arange(20_000), 5000) == []
+    (found, *_) = told(many, after.astype(float), START + 1000 * np.arange(20_000, 21_000), 1000)
+    assert found[3].summary.startswith("label: share of '(other values)' 0.8")
