@@ -168,4 +168,4 @@ def _interval(metric: Metric) -> str:
 def _number(value: float) -> str:
     if isnan(value):
         return "–"
-    return f"{value:.3g}" if abs(value) < 1_000 else f"{value:,.0f}"
+    return f"{value:,.0f}" if 1_000 <= abs(value) < 1e12 else f"{value:.3g}"

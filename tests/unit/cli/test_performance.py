@@ -155,6 +155,12 @@ def test_a_regression_has_no_error_rate(capsys: pytest.CaptureFixture[str]) -> N
     assert cells(row)[4:] == ["12,346", "12,346 to 12,346", "50,000"]
 
 
+def test_an_error_beyond_all_measure_is_a_number_that_can_be_read(capsys: pytest.CaptureFixture[str]) -> None:
+    tally = Tally("regression", 200, 0, 0, 0, None, None, Errors.of(np.arange(200.0), np.full(200, 1e60)))
+    *_, row, _, _, _ = printed(capsys, model(cohort(0, tally=tally)))
+    assert cells(row)[4] == "1e+60"
+
+
 def test_a_cohort_of_too_few_outcomes_has_no_figures(capsys: pytest.CaptureFixture[str]) -> None:
     few = cohort(0, tally=binary(n=99))
     _, _, row, *_ = printed(capsys, model(few, cohort(1)))
