@@ -56,6 +56,7 @@ RESERVED_SUBJECTS = (
     "label_conflicts",
     "label_corrections",
     "label_unmatched",
+    "label_classes",
     "label_evictions",
 )
 

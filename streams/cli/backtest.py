@@ -112,6 +112,8 @@ def _shortcomings(stats: EngineStats) -> list[str]:
     for model in stats.models:
         unwatched = {reason: n for reason, n in sorted(model.unmonitored.items()) if n}
         found += [f"model {model.model!r}: {n} rows were not watched ({reason})" for reason, n in unwatched.items()]
+        if model.label_remark is not None:
+            found.append(f"model {model.model!r}: {model.label_remark}")
         if model.gaps:
             found.append(f"model {model.model!r}: {model.gaps} ranges of offsets are missing from the log")
         if not model.subjects:

@@ -39,7 +39,8 @@ def check(
         raise ConfigError(errors)
     for model in read.value.models:
         if (labels := model.sources.labels) and model.task != "none":
-            typer.echo(f"model {model.name!r}: labels: {labels.understood()}")
+            positive = f"; the positive class is {model.positive!r}" if model.task == "binary" else ""
+            typer.echo(f"model {model.name!r}: labels: {labels.understood()}{positive}")
     references = load_references(read.value, config.parent)
     count = len(read.value.models)
     typer.echo(f"{config}: {count} model{'s' * (count != 1)}, {len(references)} reference{'s' * (len(references) != 1)}: all right")

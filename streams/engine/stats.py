@@ -154,6 +154,8 @@ class ModelStats:
     label_sources : dict
         By (source, outcome): predictions that a source has labelled (``joined``), and labels by which it contradicts itself
         (``flips``). Where the configuration names no source of labels, all are ``natural``.
+    label_remark : str, optional
+        What the labels seen so far make doubtful about the configuration, in words.
     pending, orphans : int
         Predictions that wait for their label now, and labels that wait for their prediction.
     label_delays : LabelDelays, optional
@@ -191,6 +193,7 @@ class ModelStats:
     references: dict[str, tuple[int, int]]
     labels: dict[str, int] = field(default_factory=dict)
     label_sources: dict[tuple[str, str], int] = field(default_factory=dict)
+    label_remark: str | None = None
     pending: int = 0
     orphans: int = 0
     label_delays: LabelDelays | None = None

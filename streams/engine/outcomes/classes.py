@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from schemas.events import Codes, FloatArray, Int32Array
 from schemas.labels import class_of
@@ -54,7 +55,7 @@ class Names:
 class Classes:
     """Codes of the classes that predictions and labels name.
 
-    For a binary model 1 is the positive class and 0 the other one. A third value has no code: it is counted, and told once.
+    For a binary model 1 is the positive class and 0 the other one. A third value has no code.
 
     Parameters
     ----------
@@ -63,12 +64,15 @@ class Classes:
     positive : str
         The positive one, as `schemas.labels.class_of` writes it.
     names : sequence of str
-        What `names` was, to go on from there.
+        What `state` returned, to go on from there.
     """
 
     def __init__(self, *, binary: bool, positive: str, names: Sequence[str] = ()) -> None:
         self._binary, self._positive = binary, positive
-        self._names = Names(most=2 if binary else MOST_CLASSES, names=names)
+        most = 2 if binary else MOST_CLASSES
+        self._names = Names(most=most, names=names[:most])
+        #: The first name that found no room.
+        self.beyond: str | None = names[most] if len(names) > most else None
         if binary and not names:
             self._names.code(positive)
 
@@ -91,10 +95,11 @@ class Classes:
                 row = int(at[int(np.argmax(column.codes == code))])
                 new[column.values[code]] = min(row, new.get(column.values[code], row))
         for name in sorted(new, key=lambda name: (new[name], name)):
-            self._names.code(name)
+            if self._names.code(name) < 0 and self.beyond is None:
+                self.beyond = name
 
-    def coded(self, column: Codes) -> tuple[FloatArray, int]:
-        """Class code of each row, NaN where there is none; and how many rows name a class that has no code."""
+    def coded(self, column: Codes) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Class code of each row, NaN where there is none; and which rows name a class that has no code."""
         table = np.array([self._names.code(value) for value in column.values] + [-1], np.float64)
         codes = table[column.codes]
         strange = (codes < 0) & (column.codes >= 0)
@@ -102,11 +107,11 @@ class Classes:
             codes = np.where(codes < 0, np.nan, 1.0 - codes)
         else:
             codes = np.where(strange, len(self.names), np.where(codes < 0, np.nan, codes))
-        return codes, int(strange.sum())
+        return codes, strange
 
     def state(self) -> list[str]:
         """Everything needed to go on."""
-        return list(self.names)
+        return [*self.names, *([] if self.beyond is None else [self.beyond])]
 
 
 def texts_of(rows: RoleRows, name: str, *, binary: bool) -> Codes:

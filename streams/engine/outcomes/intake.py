@@ -15,6 +15,7 @@ from schemas.errors import InvariantError
 from schemas.events import Codes, Fault, FloatArray, Int32Array, Int64Array
 from streams.engine.join.batches import Labels, Predictions
 from streams.engine.join.keys import keys_of
+from streams.engine.outcomes.class_check import Named
 from streams.engine.outcomes.classes import Classes, Names, texts_of
 from streams.engine.release import BoolArray, Release
 from streams.engine.roster import Mine, Retired, Roster
@@ -31,12 +32,17 @@ _MOST_VERSIONS = 1 << 30
 
 
 class Batches(NamedTuple):
-    """What one release has for the joiner; `*_at` is the row of the release that each comes from."""
+    """What one release has for the joiner; `*_at` is the row of the release that each comes from.
+
+    `said_at` are the rows that say something of an outcome, usable or not, and `named` is which classes of a binary model are named.
+    """
 
     predictions: Predictions | None
     predictions_at: Int64Array
     labels: Labels | None
     labels_at: Int64Array
+    said_at: Int64Array
+    named: tuple[Named, ...]
     retired: list[Retired]
 
 
@@ -53,9 +59,10 @@ class Intake:
 
     def __init__(self, model: Model, state: Mapping[str, Any] | None = None) -> None:
         self._model, self._source = model, labels_of(model)
-        self._numeric = model.task == "regression"
+        self._numeric, self._binary = model.task == "regression", model.task == "binary"
+        self._events = self._source.meaning == "time_to_event"
         saved: Mapping[str, Any] = state or {}
-        self.classes = Classes(binary=model.task == "binary", positive=model.positive, names=saved.get("classes", ()))
+        self.classes = Classes(binary=self._binary, positive=model.positive, names=saved.get("classes", ()))
         self.versions = Names(most=_MOST_VERSIONS, names=saved.get("versions", ()))
         fields = saved.get("segments", [()] * len(model.segments))
         self.segments = [Names(most=model.max_segments, names=names) for names in fields]
@@ -67,24 +74,29 @@ class Intake:
         """Make the batches of a release; `clocks` are those of its rows, which never decrease."""
         predictions, labels = rows_of(release, "predictions"), rows_of(release, "labels")
         if not self._numeric:
-            roles = [(rows, name) for rows, name in ((predictions, "prediction"), (labels, "label")) if rows is not None]
-            self.classes.learn([(self._texts(rows, name), rows.at.tolist()) for rows, name in roles])
-        nothing = np.empty(0, np.int64)
-        made, made_at, retired = (None, nothing, []) if predictions is None else self._predictions(release, predictions, clocks)
-        given, given_at = (None, nothing) if labels is None else self._labels(release, labels)
-        return Batches(made, made_at, given, given_at, retired)
+            roles = ((predictions, "prediction"), (None if self._events else labels, "label"))
+            self.classes.learn([(self._texts(rows, name), rows.at.tolist()) for rows, name in roles if rows is not None])
+        nothing, named = np.empty(0, np.int64), list[Named]()
+        made, made_at, retired = (None, nothing, []) if predictions is None else self._predictions(release, predictions, clocks, named)
+        given, given_at, said_at = (None, nothing, nothing) if labels is None else self._labels(release, labels, named)
+        return Batches(made, made_at, given, given_at, said_at, tuple(named), retired)
 
-    def _predictions(self, release: Release, rows: RoleRows, clocks: Int64Array) -> tuple[Predictions, Int64Array, list[Retired]]:
+    def _predictions(
+        self, release: Release, rows: RoleRows, clocks: Int64Array, named: list[Named]
+    ) -> tuple[Predictions, Int64Array, list[Retired]]:
         versions, retired = self._versions(rows, clocks)
         scores = rows.numbers(("score",))[0]
-        predicted = self._values(rows, "prediction")
-        if self._model.task == "binary":
+        predicted, beyond = self._values(rows, "prediction")
+        if self._binary:
+            named.append(Named.of(rows.at, "predictions", predicted, beyond))
             decided = np.where(np.isfinite(scores), (scores >= self._model.threshold).astype(np.float64), np.nan)
             predicted = np.where(np.isnan(predicted), decided, predicted)
         segments = np.array([names.coded(rows.segment(i)) for i, names in enumerate(self.segments)], np.int32)
         segments = segments.reshape(len(self.segments), len(rows))
-        watched = versions >= 0
-        self.counts["unwatched_version"] += int((~watched).sum())
+        made = ~(np.isnan(predicted) & np.isnan(scores) & rows.has_role("labels"))  # others only bring the label
+        self.counts["empty_prediction"] += int((np.isnan(predicted) & np.isnan(scores) & made).sum())
+        self.counts["unwatched_version"] += int(((versions < 0) & made).sum())
+        watched = made & (versions >= 0)
         ids = rows.ids()
         if not watched.all():
             ids = [name for name, w in zip(ids, watched.tolist(), strict=True) if w]
@@ -114,8 +126,10 @@ class Intake:
             codes[mine] = self.versions.code(version)
         return codes, retired
 
-    def _labels(self, release: Release, rows: RoleRows) -> tuple[Labels, Int64Array]:
-        values = self._values(rows, "label")
+    def _labels(self, release: Release, rows: RoleRows, named: list[Named]) -> tuple[Labels, Int64Array, Int64Array]:
+        values, beyond = self._values(rows, "label")
+        if self._binary and not self._events:
+            named.append(Named.of(rows.at, "labels", values, beyond))
         both = rows.has_role("predictions")  # such a record has no label yet where it is null
         given = np.isfinite(values) | (rows.faulty("label", Fault.NULL) & ~both)
         self.counts["unusable_label"] += int((~given & ~both).sum())
@@ -130,7 +144,7 @@ class Intake:
             revisions=np.where(known, np.where(known, revisions, 0).astype(np.int64), np.int64(-1)),
             sources=self._sources(rows)[given],
         )
-        return labels, rows.at[given]
+        return labels, rows.at[given], rows.at[given | beyond]
 
     def _sources(self, rows: RoleRows) -> NDArray[np.int16]:
         """0 where the label counts in the metrics, else one more than the code of its source."""
@@ -143,16 +157,19 @@ class Intake:
         others = self.sources.coded(Codes(values, np.where(counted, np.int32(-1), given)))
         return np.where(counted, 0, np.where(others < 0, _MOST_SOURCES, others) + 1).astype(np.int16)
 
-    def _values(self, rows: RoleRows, name: str) -> FloatArray:
+    def _values(self, rows: RoleRows, name: str) -> tuple[FloatArray, BoolArray]:
+        """Class code or number of each row, NaN where there is none; and where there is a class that has no code."""
         if self._numeric:
-            numbers: FloatArray = rows.numbers((name,))[0]
-            return numbers
-        codes, strange = self.classes.coded(self._texts(rows, name))
-        self.counts["unexpected_class"] += strange
-        return codes
+            return rows.numbers((name,))[0], np.zeros(len(rows), np.bool_)
+        texts = self._texts(rows, name)
+        if self._events and name == "label":  # that there is one says that it happened, whatever it is called
+            return np.where(texts.codes < 0, np.nan, 1.0), np.zeros(len(rows), np.bool_)
+        codes, beyond = self.classes.coded(texts)
+        self.counts["unexpected_class"] += int(beyond.sum())
+        return codes, beyond
 
     def _texts(self, rows: RoleRows, name: str) -> Codes:
-        return texts_of(rows, name, binary=self._model.task == "binary")
+        return texts_of(rows, name, binary=self._binary)
 
     def segment_names(self) -> Iterator[tuple[int, int, str]]:
         """Yield (field, code, "field=value") of every value watched."""

@@ -22,6 +22,7 @@ from streams.engine.join.chunk import Arrays
 from streams.engine.join.joiner import Joiner
 from streams.engine.join.rules import JoinRules
 from streams.engine.monitors import Gone
+from streams.engine.outcomes.class_check import ClassCheck
 from streams.engine.outcomes.figures import Figures
 from streams.engine.outcomes.intake import Batches, Intake, cut, labels_of
 from streams.engine.outcomes.rates import TILE, Rates
@@ -81,6 +82,7 @@ class Outcomes:
         classes = self._intake.classes.names if self._rules.task == "multiclass" else ()
         self._verdicts = Verdicts(model, classes, watched.get("verdicts"))
         self._rates = Rates(saved.get("rates"))
+        self._class_check = ClassCheck(self._intake.classes, saved.get("class_check"))
         self._labels_seen = int(saved.get("labels_seen", 0))
 
     def process(self, release: Release, clocks: Int64Array, silences: Sequence[SilenceChange]) -> Iterator[Outcome]:
@@ -104,8 +106,8 @@ class Outcomes:
     def _cuts(self, release: Release, batches: Batches, forgotten: Int64Array) -> list[int]:
         """Rows before which time has to be told, and the end."""
         late = np.flatnonzero(np.diff(release.late, prepend=False, append=False))
-        labels = np.arange(self._labels_seen, self._labels_seen + len(batches.labels_at)) + 1
-        tiles = batches.labels_at[labels % TILE == 0] + 1
+        labels = np.arange(self._labels_seen, self._labels_seen + len(batches.said_at)) + 1
+        tiles = batches.said_at[labels % TILE == 0] + 1
         cuts = np.unique(np.concatenate([late, tiles, forgotten + 1, [release.n]]))
         return [int(row) for row in cuts[(cuts > 0) & (cuts <= release.n)]]
 
@@ -123,21 +125,25 @@ class Outcomes:
             a, b = np.searchsorted(batches.predictions_at, (start, stop)).tolist()
             if b > a:
                 self._joiner.predictions(cut(batches.predictions, slice(a, b)))
-        tile_full = False
         if batches.labels is not None:
             a, b = np.searchsorted(batches.labels_at, (start, stop)).tolist()
             if b > a:
                 self._joiner.labels(cut(batches.labels, slice(a, b)))
-                self._labels_seen += b - a
-                tile_full = self._labels_seen % TILE == 0
+        for named in batches.named:
+            self._class_check.count(named, start, stop)
+        said = int(np.diff(np.searchsorted(batches.said_at, (start, stop)))[0])
+        self._labels_seen += said
         closings = []
         for closed in self._joiner.advance(int(clocks[stop - 1]), int(marks[stop - 1])):
             row = max(int(np.searchsorted(clocks, closed.pi, side="right")), int(np.searchsorted(marks, closed.lam, side="right")))
             closings.append((min(max(row, start), stop - 1), closed))
         for row, closed in sorted(closings, key=lambda closing: closing[0]):
             yield from self._close(row, closed)
-        if tile_full:
+        yield from self._rates.evictions(stop - 1, self._joiner.counts)
+        if said and self._labels_seen % TILE == 0:
             yield from self._rates.tile(stop - 1, self._joiner.counts)
+            if self._rules.task == "binary":
+                yield from self._class_check.tile(stop - 1)
 
     def _close(self, row: int, closed: Closed) -> Iterator[Outcome]:
         versions = self._intake.versions.names
@@ -160,6 +166,7 @@ class Outcomes:
             scores={**stats.scores, **self._verdicts.scores()},
             labels={name: n for name, n in sorted((self._joiner.counts + self._intake.counts).items()) if n},
             label_sources=self._by_source(),
+            label_remark=self._remark(),
             pending=self._joiner.pending,
             orphans=self._joiner.orphans,
             label_delays=LabelDelays(delays.counts, delays.sum_ms),
@@ -169,6 +176,13 @@ class Outcomes:
             model_metrics=known.newest,
             worst=known.worst,
         )
+
+    def _remark(self) -> str | None:
+        if self._joiner.counts["predictions"] and not self._labels_seen:
+            return (
+                f"no label has come for any of {self._joiner.counts['predictions']} predictions: nothing is known of how good the model is"
+            )
+        return self._class_check.remark()
 
     def _by_source(self) -> dict[tuple[str, str], int]:
         names = [" or ".join(labels_of(self._model).count), *self._intake.sources.names]
@@ -188,5 +202,6 @@ class Outcomes:
             "figures": self._figures.state(),
             "verdicts": self._verdicts.state(),
             "rates": self._rates.state(),
+            "class_check": self._class_check.state(),
             "labels_seen": self._labels_seen,
         }

@@ -42,11 +42,12 @@ class _Condition:
 
 
 _PREDICTIONS = ("predictions", "dup_prediction", "id_conflict")
+_EVICTIONS = _Condition("label_evictions", "evicted", _PREDICTIONS, "predictions", 0.001, "given up before their labels, as too many wait")
 _CONDITIONS = (
     _Condition("label_leakage", "leakage_suspect", ("labels",), "labels", 0.001, "dated before their prediction, which they can't measure"),
     _Condition("label_conflicts", "id_conflict", _PREDICTIONS, "predictions", 0.001, "unlike an earlier one of the same id, which stands"),
     _Condition("label_unmatched", "unmatched_label", ("labels",), "labels", 0.1, "for no prediction that is known: lost, or of other ids"),
-    _Condition("label_evictions", "evicted", _PREDICTIONS, "predictions", 0.001, "given up before their labels, as too many wait"),
+    _EVICTIONS,
     _Condition("label_corrections", "correction", ("labels",), "labels", 0.1, "corrections of a label that had come before"),
 )
 
@@ -57,7 +58,7 @@ def least_share(hits: int, n: int) -> float:
     Parameters
     ----------
     hits, n : int
-        `hits` of `n`; n > 0. Hits that were told late may be more than n.
+        `hits` of `n`; n > 0.
 
     Examples
     --------
@@ -68,7 +69,7 @@ def least_share(hits: int, n: int) -> float:
     ----------
     E. B. Wilson (1927), Probable inference, the law of succession, and statistical inference, JASA 22.
     """
-    share, slack = min(hits / n, 1.0), _SURE * _SURE / n
+    share, slack = hits / n, _SURE * _SURE / n
     centre, half = share + slack / 2, math.sqrt(slack * (share * (1 - share) + slack / 4))
     return max((centre - half) / (1 + slack), 0.0)
 
@@ -103,20 +104,28 @@ class Rates:
             All that was counted up to and including this row.
         """
         for condition in _CONDITIONS:
-            hits, of = counts.get(condition.hits, 0), sum(counts.get(name, 0) for name in condition.of)
-            hits_before, of_before = self._judged.get(condition.subject, (0, 0))
-            n = of - of_before
-            if n < TILE:
-                continue
-            self._judged[condition.subject] = (hits, of)
-            found = hits - hits_before
-            share = f"{100 * found / n:.3g} % of {n} {condition.things}"
-            said = f"{condition.subject}: {share} are {condition.said} (limit {100 * condition.limit:.3g} %)"
-            stream = feed_stream(condition.subject)
-            if least_share(found, n) > condition.limit:
-                yield Raise(row, stream, "label_quality", "warning", said)
-            elif found / n < condition.limit / 2:
-                yield Clear(row, stream, said)
+            yield from self._judge(condition, row, counts)
+
+    def evictions(self, row: int, counts: Mapping[str, int]) -> Iterator[Raise | Clear]:
+        """Say at `row` whether predictions are given up, if any has been since that was judged: without labels no tile is ever full."""
+        if counts.get(_EVICTIONS.hits, 0) > self._judged.get(_EVICTIONS.subject, (0, 0))[0]:
+            yield from self._judge(_EVICTIONS, row, counts)
+
+    def _judge(self, condition: _Condition, row: int, counts: Mapping[str, int]) -> Iterator[Raise | Clear]:
+        hits, of = counts.get(condition.hits, 0), sum(counts.get(name, 0) for name in condition.of)
+        hits_before, of_before = self._judged.get(condition.subject, (0, 0))
+        if of - of_before < TILE:
+            return
+        self._judged[condition.subject] = (hits, of)
+        found = hits - hits_before
+        n = max(of - of_before, found)  # some may have come before, and are told now
+        share = f"{100 * found / n:.3g} % of {n} {condition.things}"
+        said = f"{condition.subject}: {share} are {condition.said} (limit {100 * condition.limit:.3g} %)"
+        stream = feed_stream(condition.subject)
+        if least_share(found, n) > condition.limit:
+            yield Raise(row, stream, "label_quality", "warning", said)
+        elif found / n < condition.limit / 2:
+            yield Clear(row, stream, said)
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on."""

@@ -113,7 +113,7 @@ def test_check_tells_what_it_understood_of_labels(built: Path) -> None:
     result = run("check", "-c", path)
     assert result.exit_code == 0
     understood = "horizon 1d, grace 1h, corrections for 8h more; cohorts of 1h, seen first at 3h and 12h; without a label: unlabelled"
-    assert result.stdout.splitlines()[0] == f"model 'fraud': labels: {understood}"
+    assert result.stdout.splitlines()[0] == f"model 'fraud': labels: {understood}; the positive class is '1'"
     assert result.stderr == ""
 
 

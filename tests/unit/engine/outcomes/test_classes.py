@@ -31,7 +31,7 @@ def test_binary_classes_are_positive_1_and_the_other_0() -> None:
     classes.learn([(column, range(4))])
     codes, strange = classes.coded(column)
     assert np.array_equal(codes, [0, 1, np.nan, 0], equal_nan=True)
-    assert strange == 0
+    assert not strange.any()
     assert classes.titles() == ["ok", "fraud"]
 
 
@@ -41,7 +41,8 @@ def test_a_third_value_of_a_binary_model_is_no_class_and_counted() -> None:
     classes.learn([(column, range(4))])
     codes, strange = classes.coded(column)
     assert np.array_equal(codes, [0, np.nan, 1, np.nan], equal_nan=True)
-    assert strange == 2
+    assert strange.tolist() == [False, True, False, True]
+    assert classes.beyond == "2"
 
 
 def test_codes_follow_the_rows_not_the_role_that_is_read_first() -> None:

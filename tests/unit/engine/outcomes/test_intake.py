@@ -139,3 +139,31 @@ def test_it_goes_on_from_what_was_saved() -> None:
     for batches in zip(*((b.predictions, b.labels) for b in read), strict=True):
         for x, y in zip(*batches, strict=True):
             np.testing.assert_array_equal(x, y)
+
+
+def test_that_an_event_happened_is_said_by_whatever_its_record_says() -> None:
+    of = model(labels={"meaning": "time_to_event"})
+    batches = read(of, predictions({}, prediction=["1", "0"]), labels(["churned", "moved away", "0"]))
+    assert batches.labels.values.tolist() == [1, 1, 1]
+    assert np.array_equal(batches.predictions.predicted, [1, 0])
+
+
+def test_a_record_of_both_topics_in_one_that_only_brings_a_label_is_no_prediction() -> None:
+    of = model()
+    block = predictions({}, prediction=["1", None, None], label=[None, "1", None])
+    release = released(replace(block, roles=("predictions", "labels")))
+    intake = Intake(of)
+    batches = intake.read(release, release.clocks)
+    assert batches.predictions_at.tolist() == [0]
+    assert batches.labels_at.tolist() == [1]
+    alone = Intake(of)
+    release = released(block)
+    assert len(alone.read(release, release.clocks).predictions_at) == 3
+    assert alone.counts["empty_prediction"] == 2
+    assert not intake.counts["empty_prediction"]
+
+
+def test_a_label_of_a_third_class_is_said_but_says_nothing() -> None:
+    batches = read(model(), labels(["1", "maybe", "0", "0"]))
+    assert batches.labels_at.tolist() == [0, 1]  # "maybe" came first, so it is the other class
+    assert batches.said_at.tolist() == [0, 1, 2, 3]

@@ -101,3 +101,34 @@ def test_labels_of_a_model_without_a_task_are_counted_and_not_joined():
     engine.process([Announcement("fraud", ALL), labels({"id-0": 1}), *(tick(source, 1) for source in ALL)])
     assert stats(engine).rows["labels"] == 1
     assert stats(engine).label_delays is None
+
+
+@pytest.mark.parametrize("size", [700, 2000])
+def test_a_positive_class_that_no_record_names_is_told(size):
+    engine = Engine(config(missing_label="unlabelled"), {})
+    engine.process([Announcement("fraud", ALL), *(tick(source, 0) for source in ALL)])
+    alerts = []
+    for first in range(0, 2000, size):
+        stamps = START + 1000 * np.arange(first, min(first + size, 2000))
+        said = [("UP", "DOWN")[i % 2] for i in range(len(stamps))]
+        block = block_of(LABELS, {}, stamps=stamps, role="labels", categories={"label": said}, first_offset=first)
+        alerts += engine.process([block, tick(LABELS, first + len(stamps)), *(tick(source, 0) for source in (PREDICTIONS, OTHER_LABELS))])
+    (alert,) = [alert for alert in alerts if alert.data.subject == "label_classes"]
+    assert (alert.data.kind, alert.data.position.offset) == ("label_quality", 999)
+    assert "50 % of 1000 labels name neither the positive class '1', which was never named, nor 'UP'" in alert.data.summary
+    assert "50 % of 2000 labels" in (stats(engine).label_remark or "")
+
+
+def test_predictions_without_any_label_are_given_up_and_both_is_told():
+    engine = Engine(config().model_copy(update={"engine": config().engine.model_copy(update={"max_pending": 500})}), {})
+    alerts = engine.process(
+        [
+            Announcement("fraud", ALL),
+            predictions(list(np.arange(2000) / 60)),
+            tick(PREDICTIONS, 2000),
+            tick(LABELS, 0),
+            tick(OTHER_LABELS, 0),
+        ]
+    )
+    assert [alert.data.subject for alert in alerts if alert.data.kind == "label_quality"] == ["label_evictions"]
+    assert stats(engine).label_remark == "no label has come for any of 2000 predictions: nothing is known of how good the model is"

@@ -36,8 +36,19 @@ def test_a_rate_at_the_limit_by_chance_is_no_alarm():
 
 
 def test_what_is_told_late_may_be_more_than_a_tile():
-    assert least_share(3000, 1000) > 0.9
-    assert judge(Rates(), Counter(), unmatched_label=3000)["label_unmatched"] == "raised"
+    told = list(Rates().tile(0, {"labels": TILE, "unmatched_label": 3000}))
+    (found,) = [t for t in told if isinstance(t, Raise)]
+    assert found.summary.startswith("label_unmatched: 100 % of 3000 labels are for no prediction")
+
+
+def test_evictions_are_told_without_any_label():
+    rates, counts = Rates(), Counter(predictions=5000)
+    assert list(rates.evictions(1, counts)) == []
+    counts.update(predictions=1000, evicted=600)
+    (found,) = rates.evictions(2, counts)
+    assert isinstance(found, Raise)
+    assert found.summary.startswith("label_evictions: 10 % of 6000 predictions are given up before their labels")
+    assert list(rates.evictions(3, counts)) == []
 
 
 def test_predictions_are_judged_when_there_were_a_thousand():
