@@ -201,7 +201,7 @@ def summarise(subject: str, effect: Effect | None, started_ms: int, evidence: Se
 
 
 def _short(x: float) -> str:
-    return f"{x:.3g}" if abs(x) < 1000 else f"{x:.0f}"
+    return f"{x:.0f}" if 1000 <= abs(x) < 1e9 else f"{x:.3g}"
 
 
 def _percent(x: float) -> str:

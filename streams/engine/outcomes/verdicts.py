@@ -158,7 +158,7 @@ class Verdicts:
     def _losses(self, version: str, segment: str, view: str, row: int, columns: Columns, inside: NDArray[np.bool_]) -> Iterator[Verdict]:
         predicted, actual, times = columns["predicted"], columns["actual"], columns["times"]
         known = inside & ~np.isnan(predicted) & ~np.isnan(actual)
-        wrong = np.abs(predicted - actual) if self._model.task == "regression" else (predicted != actual).astype(np.float64)
+        wrong = _off(predicted, actual) if self._model.task == "regression" else (predicted != actual).astype(np.float64)
         seen = int(inside.sum())
         yield from self._show(version, segment, view, "loss", row, wrong[known], times[known], seen)
         if self._model.task == "binary" and segment == ALL:
@@ -242,6 +242,12 @@ class Verdicts:
             "pools": [[*key, dict(columns)] for key, columns in self._pools.items()],
             "suppressed": dict(self.suppressed),
         }
+
+
+def _off(predicted: FloatArray, actual: FloatArray) -> FloatArray:
+    """Size of each error; finite where both numbers are, although their difference may be too large for a float."""
+    half = np.abs(predicted / 2 - actual / 2)
+    return 2 * np.minimum(half, np.finfo(np.float64).max / 2)
 
 
 def _at_once(observations: Sequence[Observation]) -> Iterator[Observation]:

@@ -42,6 +42,27 @@ def all_at_once_and_one_by_one(config: Config, messages: list[Message]) -> list[
     return [engine.stats().models[0] for engine in (together, apart)]
 
 
+def numbers(role: Role, values: list[float]) -> Block:
+    """A number every 100 ms, of as many ids."""
+    column = {"predictions": "prediction", "labels": "label"}[role]
+    block = block_of(SOURCES[role], {column: np.array(values)}, stamps=START + 100 * np.arange(len(values)), role=role)
+    return replace(block, ids=tuple(map(str, range(len(values)))))
+
+
+def test_an_error_too_large_for_a_float_is_a_large_error_not_a_missing_one():
+    engine = Engine(config("regression"), {})
+    n, largest = 13_000, 1.7e308
+    begin = Announcement("fraud", tuple(SOURCES.values()))
+    late = replace(
+        rows("labels", [(60, "other", "1")], n), number_names=("label",), numbers=np.ones((1, 1)), category_names=(), categories=()
+    )
+    last = replace(rows("predictions", [(60, "other", "1")], n), category_names=(), categories=())
+    said = [numbers("predictions", [0.5] * 8000 + [largest] * (n - 8000)), numbers("labels", [0.0, 1.0] * 4000 + [-largest] * (n - 8000))]
+    alerts = engine.process([begin, *said, late, last, *(End("fraud", source) for source in SOURCES.values())])
+    (drift,) = [a.data for a in alerts if a.data.kind == "concept_drift" and a.data.state == "firing"]
+    assert drift.summary.startswith("loss: mean loss 0.5 → 1.8e+308"), drift.summary
+
+
 def test_an_id_may_be_used_again_once_its_prediction_is_forgotten():
     predictions = [rows("predictions", [(m, "id", "1")], i) for i, m in enumerate([0, 5, 30, 31])]
     labels = [rows("labels", [(m, "other", "1")], i) for i, m in enumerate([1, 25, 32])]
