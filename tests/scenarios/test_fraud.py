@@ -28,6 +28,7 @@ def test_a_model_that_gets_worse_is_found_early_and_then_confirmed(seed: int) ->
     assert (first.state, first.provisional) == ("firing", True)
     assert CHANGE < day_of(first.detected_at, played) <= CHANGE + 8
     assert day_of(confirmed.detected_at, played) <= CHANGE + HORIZON + 6
+    assert not any("withdrawn" in alert.data.summary for alert in found)
     for told in (first, confirmed):
         assert abs(day_of(told.started_at, played) - CHANGE) <= 2
 
