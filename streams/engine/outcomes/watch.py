@@ -122,8 +122,9 @@ class Watch:
     def _learn_from(self, values: FloatArray, times: Int64Array, rows: int | None) -> int:
         """Learn from the values that are wanted; return how many of these there were."""
         wanted = min(self._learn - self._taken, len(values))
-        self._values.append(values[:wanted].copy())
-        self._times.append(times[:wanted].copy())
+        if wanted:
+            self._values.append(values[:wanted].copy())
+            self._times.append(times[:wanted].copy())
         self._taken += wanted
         self._rows += wanted if rows is None else rows
         if self._taken >= self._learn or (self._rows >= self._learn and self._taken >= LEAST_LEARNT):
