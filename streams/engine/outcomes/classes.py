@@ -5,8 +5,7 @@ Codes are given in order of first appearance in the released rows, so they do no
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +41,10 @@ class Names:
         if name not in self._codes and len(self.names) < self._most:
             self._codes[name] = len(self.names)
             self.names.append(name)
+        return self._codes.get(name, -1)
+
+    def known(self, name: str) -> int:
+        """Code of a name that has one; -1 for another."""
         return self._codes.get(name, -1)
 
     def coded(self, column: Codes) -> Int32Array:
@@ -100,7 +103,8 @@ class Classes:
 
     def coded(self, column: Codes) -> tuple[FloatArray, NDArray[np.bool_]]:
         """Class code of each row, NaN where there is none; and which rows name a class that has no code."""
-        table = np.array([self._names.code(value) for value in column.values] + [-1], np.float64)
+        # Only what was learnt: a block's vocabulary has values of rows that are not released yet.
+        table = np.array([*map(self._names.known, column.values), -1], np.float64)
         codes = table[column.codes]
         strange = (codes < 0) & (column.codes >= 0)
         if self._binary:
@@ -140,8 +144,3 @@ def first_appearances(codes: Int32Array) -> list[int]:
     """Distinct codes that are not -1, in order of first appearance."""
     found, first = np.unique(codes, return_index=True)
     return [int(found[i]) for i in np.argsort(first) if found[i] >= 0]
-
-
-def restored(most: int, state: Mapping[str, Any] | None, key: str) -> Names:
-    """Make the table that was saved under `key`, or an empty one."""
-    return Names(most=most, names=() if state is None else state[key])

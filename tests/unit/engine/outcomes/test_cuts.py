@@ -69,3 +69,11 @@ def test_an_id_may_be_used_again_once_its_prediction_is_forgotten():
     messages = sorted([*predictions, *labels], key=lambda block: int(block.stamps[0]))
     for stats in all_at_once_and_one_by_one(config(), messages):
         assert {name: stats.labels[name] for name in ("predictions", "id_conflict")} == {"predictions": 2, "id_conflict": 2}
+
+
+def test_a_class_has_its_code_by_its_row_and_not_by_its_block():
+    """The second class of a binary model is the one that is named first, although a block that came before names another later."""
+    predictions = rows("predictions", [(0, "a", "1"), (20, "b", "maybe")])
+    labels = [rows("labels", [(m, "a", said)], i) for i, (m, said) in enumerate([(5, "1"), (10, "no"), (30, "no")])]
+    for stats in all_at_once_and_one_by_one(config(), [predictions, *labels]):
+        assert stats.labels["unexpected_class"] == 1
