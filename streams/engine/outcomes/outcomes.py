@@ -102,6 +102,9 @@ class Outcomes:
                 yield replace(outcome, place=place) if isinstance(outcome, Judged | Settled) else outcome
                 place += 1
             start = stop
+        # What closes from now on waits for a clock that is not there yet: λ, or π and then this view's λ.
+        lags = [lam - pi for pi, lam in map(self._rules.closes_after, self._rules.views)]
+        self._watermark.forget(min(int(marks[-1]), int(clocks[-1]) + min(lags)))
 
     def _cuts(self, release: Release, batches: Batches, forgotten: Int64Array) -> list[int]:
         """Rows before which time has to be told, and the end."""

@@ -24,8 +24,6 @@ __all__ = ["Watermark"]
 
 _NEVER = -(2**62)
 _FOREVER = 2**62
-#: Silences that are remembered.
-_MOST_GAPS = 32
 
 
 class Watermark:
@@ -83,7 +81,7 @@ class Watermark:
             if change.silent:
                 self._silent[change.source] = change.since_ms
             elif (since := self._silent.pop(change.source, None)) is not None and change.source in self._sources:
-                self._gaps = [*self._gaps, (since, int(clocks[change.row]) + self._catch_up)][-_MOST_GAPS:]
+                self._gaps.append((since, int(clocks[change.row]) + self._catch_up))
         cap[done:] = self._cap()
         reached = np.maximum(np.maximum.accumulate(np.minimum(newest, cap)), self._reached)
         self._newest, self._reached = int(newest[-1]), int(reached[-1])
@@ -92,6 +90,10 @@ class Watermark:
     def missed(self, deadline: int) -> bool:
         """Whether labels could not come by a deadline (a clock, ms), as a source of them was silent then."""
         return any(since < deadline <= until for since, until in self._gaps)
+
+    def forget(self, deadline: int) -> None:
+        """Drop what is known of silences that were over by then: later deadlines only will be asked for."""
+        self._gaps = [gap for gap in self._gaps if gap[1] >= deadline]
 
     def _cap(self) -> int:
         return min((since for source, since in self._silent.items() if source in self._sources), default=_FOREVER)

@@ -74,3 +74,15 @@ def test_it_goes_on_from_what_was_saved(hold: bool) -> None:
     again = Watermark(hold=hold, state=first.state())
     rows, clocks = release([26, 40], [30])
     assert again.released(rows, clocks, ()).tolist() == first.released(rows, clocks, ()).tolist()
+
+
+def test_of_many_silences_in_one_release_each_is_known_until_no_deadline_lies_in_it() -> None:
+    watermark = Watermark(hold=True)
+    said = list(range(0, 10_000, 100))
+    silent = [SilenceChange(row, LABELS, True, said[row - 1]) for row in range(1, 98, 2)]
+    heard = [SilenceChange(row + 1, LABELS, False, said[row - 1]) for row in range(1, 98, 2)]
+    watermark.released(*release([], said), silent + heard)
+    assert all(watermark.missed(deadline) for deadline in range(50, 9_800, 100))
+    watermark.forget(9_700)
+    assert [watermark.missed(deadline) for deadline in (9_500, 9_700, 9_801)] == [False, True, False]
+    assert len(watermark.state()["gaps"]) == 1
