@@ -95,7 +95,7 @@ def _labels(model: Model) -> Iterator[Remark]:
                 yield Remark(
                     "warning", ("sources", role, "fields", key), f"{key!r} says something about labels only; it has no effect here"
                 )
-    for key in sorted(model.model_fields_set & {"positive", "threshold"}):
+    for key in sorted(model.model_fields_set & {"positive", "negative", "threshold"}):
         if model.task != "binary":
             yield Remark("warning", (key,), f"{key!r} says something for task 'binary' only; found task {model.task!r}")
     labels, predictions = model.sources.labels, model.sources.predictions

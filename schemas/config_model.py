@@ -143,6 +143,9 @@ class Model(Section):
     positive: Annotated[str, Field(min_length=1), AfterValidator(_positive)] = Field(
         default="1", description="Task binary only: the class that counts as positive, in labels and predictions; true is '1'."
     )
+    negative: Annotated[str, Field(min_length=1), AfterValidator(_positive)] | None = Field(
+        default=None, description="Task binary only: the other class; by default the first other one that a record names."
+    )
     threshold: float = Field(
         default=0.5, description="Task binary only: a score of this or more predicts the positive class, where no prediction is given."
     )
@@ -166,6 +169,8 @@ class Model(Section):
         found: list[tuple[KeyPath, str]] = []
         if self.sources.labels:
             found += [(("sources", "labels", *below), message) for below, message in self.sources.labels.misfits(self.task)]
+        if self.negative == self.positive:
+            found.append((("negative",), f"{self.negative!r} is the positive class; expected the other one"))
         for index, segment in enumerate(self.segments):
             if segment in self.segments[:index]:
                 found.append((("segments", index), f"{segment!r} is listed twice"))

@@ -89,7 +89,7 @@ def _print_cohorts(rows: list[PerformanceRow], episodes: list[list[Alert]]) -> N
         columns["constant"] = [_number(metric.constant) for metric in found]
     if "error_rate" in names:
         columns["error rate"] = [_number(of_row.get("error_rate", NONE).value) for of_row in metrics]
-    columns[""] = ["; ".join(_mark(episode) for episode in episodes if _began_in(row, episode)) for row in rows]
+    columns[""] = ["; ".join(mark for episode in episodes if (mark := _mark(row, episode))) for row in rows]
     print_table(list(columns), list(zip(*columns.values(), strict=True)))
 
 
@@ -127,7 +127,7 @@ def _cohort(row: PerformanceRow, episodes: list[list[Alert]]) -> dict[str, Any]:
         "excluded": row.tally.excluded,
         "coverage": row.tally.coverage,
         "metrics": row.metrics(),
-        "concept_drift": [episode[0].data.alert_key for episode in episodes if _began_in(row, episode)],
+        "concept_drift": [episode[0].data.alert_key for episode in episodes if _mark(row, episode)],
     }
 
 
@@ -144,17 +144,18 @@ def _episodes(model: str, alerts: Sequence[Alert]) -> list[list[Alert]]:
     return list(found.values())
 
 
-def _began_in(row: PerformanceRow, episode: list[Alert]) -> bool:
-    began = episode[0].data
-    return (began.model_version, began.segment) == (row.version, row.segment) and (
-        row.start_ms <= milliseconds_of(began.started_at) < row.end_ms
-    )
-
-
-def _mark(episode: list[Alert]) -> str:
-    began = episode[0].data
-    confirmed = any(alert.data.provisional is False for alert in episode)
-    return f"concept drift from here ({began.subject}{'' if confirmed else ', provisional'})"
+def _mark(row: PerformanceRow, episode: list[Alert]) -> str:
+    """What an episode says of these predictions: that its change began with them, or a further one; empty where neither did."""
+    first = episode[0].data
+    if (first.model_version, first.segment) != (row.version, row.segment):
+        return ""
+    told = [a.data for a in episode if a.data.state in ("firing", "updated") and not a.data.summary.startswith(("confirmed", "withdrawn"))]
+    here = [data for data in told if row.start_ms <= milliseconds_of(data.started_at) < row.end_ms]
+    if not here:
+        return ""
+    sure = any(a.data.provisional is False for a in episode if a.data.sequence >= here[0].sequence)
+    what = "concept drift" if here[0].sequence == first.sequence else "a further change"
+    return f"{what} from here ({first.subject}{'' if sure else ', provisional'})"
 
 
 def _minute(ms: int) -> str:

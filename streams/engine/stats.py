@@ -146,7 +146,8 @@ class ModelStats:
     alerts : dict
         Alerts emitted, by (kind, severity, state).
     suppressed : dict
-        Changes not alerted, by reason (``cooldown``).
+        Changes not alerted, by reason (``cooldown``, ``repeated``, ``label_delay``, ``faster_labels``, ``more_labels``), and cohorts that
+        nothing was concluded from (``coverage``, ``silence``).
     scores : dict
         (statistic, threshold) by (version, segment, subject, detector), as far as the group has come.
     labels : dict
@@ -168,7 +169,8 @@ class ModelStats:
         What is known of all settled cohorts, in the order of series (ages from short to long, matured, amended), version, segment
         (``all`` first), time.
     model_metrics : dict
-        (value, the constant classifier's value) by (version, segment, series, metric), of the newest cohort with enough outcomes.
+        (value, the constant classifier's value) by (version, segment, series, metric), of the newest cohorts, together a
+        thousand outcomes or more.
     worst : dict
         The segment the model is worst on, by (version, series).
     """

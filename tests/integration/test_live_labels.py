@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,16 +23,9 @@ def said_of_the_loss(result: ReplayResult) -> list[tuple[str, bool | None]]:
 
 
 def counted(worker: Worker) -> dict[str, int]:
-    """What the worker counts of labels and predictions; with the labels that wait."""
-    metrics = worker.get("/metrics")[1]
-    lines = [line for line in metrics.splitlines() if line.startswith("driftsonde_labels_total{")]
-    counts = {line.split('outcome="')[1].split('"')[0]: int(float(line.split()[-1])) for line in lines}
-    return with_waiting(counts, int(metric(metrics, "labels_waiting")))
-
-
-def with_waiting(counts: Mapping[str, int], waiting: int) -> dict[str, int]:
-    """Count labels that wait as unmatched: how soon those that are too late are given up depends on how the logs were read."""
-    return {**counts, "unmatched_label": counts.get("unmatched_label", 0) + waiting}
+    """What the worker counts of labels and predictions."""
+    lines = [line for line in worker.get("/metrics")[1].splitlines() if line.startswith("driftsonde_labels_total{")]
+    return {line.split('outcome="')[1].split('"')[0]: int(float(line.split()[-1])) for line in lines}
 
 
 def wait_for_a_checkpoint(worker: Worker, timeout: float = 30) -> None:
@@ -59,7 +51,7 @@ def test_alerts_on_labels_are_those_of_a_backtest(kafka: Kafka, tmp_path: Path, 
     expected = world.backtest(config)
     assert world.told(config) == by_stream(list(expected.alerts))
     (stats,) = expected.stats.models
-    assert counts == with_waiting(stats.labels, stats.orphans)
+    assert counts == stats.labels
     assert said_of_the_loss(expected)[:2] == [("firing", True), ("updated", False)]
     assert {"joined", "dup_label", "correction", "unmatched_label"} <= set(counts)
     assert {row.series for row in stats.performance} == {"age 75s", "age 5m", "matured", "amended"}
@@ -104,6 +96,6 @@ def test_a_worker_killed_while_predictions_wait_forgets_none(kafka: Kafka, tmp_p
     expected = world.backtest(config)
     assert world.told(config) == by_stream(list(expected.alerts))
     (stats,) = expected.stats.models
-    assert counts == with_waiting(stats.labels, stats.orphans)
+    assert counts == stats.labels
     assert pending >= waiting
     assert said_of_the_loss(expected)[:2] == [("firing", True), ("updated", False)]

@@ -66,11 +66,13 @@ class Classes:
         Whether there are two classes.
     positive : str
         The positive one, as `schemas.labels.class_of` writes it.
+    negative : str, optional
+        The other one; by default the first other one that is named.
     names : sequence of str
         What `state` returned, to go on from there.
     """
 
-    def __init__(self, *, binary: bool, positive: str, names: Sequence[str] = ()) -> None:
+    def __init__(self, *, binary: bool, positive: str, negative: str | None = None, names: Sequence[str] = ()) -> None:
         self._binary, self._positive = binary, positive
         most = 2 if binary else MOST_CLASSES
         self._names = Names(most=most, names=names[:most])
@@ -78,6 +80,8 @@ class Classes:
         self.beyond: str | None = names[most] if len(names) > most else None
         if binary and not names:
             self._names.code(positive)
+            if negative is not None:
+                self._names.code(negative)
 
     @property
     def names(self) -> list[str]:

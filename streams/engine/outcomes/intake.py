@@ -62,7 +62,7 @@ class Intake:
         self._numeric, self._binary = model.task == "regression", model.task == "binary"
         self._events = self._source.meaning == "time_to_event"
         saved: Mapping[str, Any] = state or {}
-        self.classes = Classes(binary=self._binary, positive=model.positive, names=saved.get("classes", ()))
+        self.classes = Classes(binary=self._binary, positive=model.positive, negative=model.negative, names=saved.get("classes", ()))
         self.versions = Names(most=_MOST_VERSIONS, names=saved.get("versions", ()))
         fields = saved.get("segments", [()] * len(model.segments))
         self.segments = [Names(most=model.max_segments, names=names) for names in fields]

@@ -69,7 +69,8 @@ class Outcomes:
     ) -> None:
         self._model = model
         self._rules = JoinRules.of(model, max_pending=max_pending)
-        self._identity = repr((self._rules, model.positive, model.threshold, model.segments, model.max_segments, model.sources.labels))
+        decision = (model.positive, model.negative, model.threshold)
+        self._identity = repr((self._rules, decision, model.segments, model.max_segments, model.sources.labels))
         saved: Mapping[str, Any] = state if state is not None and state["identity"] == self._identity else {}
         watched = saved if same else {}
         self._intake = Intake(model, saved.get("intake"))

@@ -137,8 +137,12 @@ def test_the_cohort_in_which_a_concept_drift_began_is_marked(capsys: pytest.Capt
     marks = ["concept" in line for line in printed(capsys, stats, elsewhere, began)[2:5]]
     assert marks == [False, True, False]
     assert "concept drift from here (loss, provisional)" in printed(capsys, stats, began)[3]
-    confirmed = concept_drift(START + HOUR, state="updated", provisional=False)
+    confirmed = concept_drift(START + HOUR, state="updated", provisional=False, sequence=2, summary="confirmed: loss: mean 0.03 → 0.2")
     assert "concept drift from here (loss)" in printed(capsys, stats, began, confirmed)[3]
+    further = concept_drift(START + 2 * HOUR, state="updated", sequence=3)
+    lines = printed(capsys, stats, began, confirmed, further)
+    assert "concept drift from here (loss)" in lines[3]
+    assert "a further change from here (loss, provisional)" in lines[4]
 
 
 def test_negatives_by_rule_have_a_column_where_there_are_any(capsys: pytest.CaptureFixture[str]) -> None:

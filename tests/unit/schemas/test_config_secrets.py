@@ -46,11 +46,11 @@ def test_a_password_where_none_belongs_does_not_show(folder: Folder) -> None:
         complaint
         == dedent("""
         driftsonde.yaml:5:5: models[0].password: unknown key 'password'; expected one of: name, owner, runbook, task, \\
-        positive, threshold, false_alarms_per_week, sources, references, monitors, segments, max_segments
+        positive, negative, threshold, false_alarms_per_week, sources, references, monitors, segments, max_segments
              5 |     password: ***
                |     ^
         driftsonde.yaml:6:5: models[0].api_key: unknown key 'api_key'; expected one of: name, owner, runbook, task, \\
-        positive, threshold, false_alarms_per_week, sources, references, monitors, segments, max_segments
+        positive, negative, threshold, false_alarms_per_week, sources, references, monitors, segments, max_segments
              6 |     api_key: ***
                |     ^
     """)

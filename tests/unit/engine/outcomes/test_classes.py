@@ -45,6 +45,15 @@ def test_a_third_value_of_a_binary_model_is_no_class_and_counted() -> None:
     assert classes.beyond == "2"
 
 
+def test_the_other_class_of_a_binary_model_may_be_named() -> None:
+    classes = Classes(binary=True, positive="fraud", negative="ok")
+    column = coded(["n/a", "ok", "fraud"])
+    classes.learn([(column, range(3))])
+    codes, strange = classes.coded(column)
+    assert np.array_equal(codes, [np.nan, 0, 1], equal_nan=True)
+    assert strange.tolist() == [True, False, False]
+
+
 def test_codes_follow_the_rows_not_the_role_that_is_read_first() -> None:
     predicted, actual = coded(["a", "c"]), coded(["b", "a"])
     together = Classes(binary=False, positive="1")
