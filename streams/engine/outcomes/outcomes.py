@@ -141,8 +141,10 @@ class Outcomes:
         for closed in self._joiner.advance(int(clocks[stop - 1]), int(marks[stop - 1])):
             row = max(int(np.searchsorted(clocks, closed.pi, side="right")), int(np.searchsorted(marks, closed.lam, side="right")))
             closings.append((min(max(row, start), stop - 1), closed))
-        for row, closed in sorted(closings, key=lambda closing: closing[0]):
-            yield from self._close(row, closed)
+        told = [what for row, closed in sorted(closings, key=lambda closing: closing[0]) for what in self._close(row, closed)]
+        # Of a condition that several cohorts speak of at one row, the newest cohort decides.
+        last = {(what.row, what.stream): what for what in told if isinstance(what, Raise | Clear)}
+        yield from (what for what in told if not isinstance(what, Raise | Clear) or last[what.row, what.stream] is what)
         yield from self._rates.evictions(stop - 1, self._joiner.counts)
         if said and self._labels_seen % TILE == 0:
             yield from self._rates.tile(stop - 1, self._joiner.counts)

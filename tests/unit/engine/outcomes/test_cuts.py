@@ -77,3 +77,18 @@ def test_a_class_has_its_code_by_its_row_and_not_by_its_block():
     labels = [rows("labels", [(m, "a", said)], i) for i, (m, said) in enumerate([(5, "1"), (10, "no"), (30, "no")])]
     for stats in all_at_once_and_one_by_one(config(), [predictions, *labels]):
         assert stats.labels["unexpected_class"] == 1
+
+
+def test_of_cohorts_that_close_at_one_row_the_newest_says_whether_there_are_enough_labels():
+    for labelled, active in ((0, {"coverage_low"}), (2, set[str]())):
+        minutes = sorted((0.1, 2.1) * 10)
+        predictions = rows("predictions", [(m, str(i), "1") for i, m in enumerate(minutes)])
+        said = [(m + 1, str(i), "1") for i, m in enumerate(minutes) if int(m) == labelled]
+        messages: list[Message] = [
+            predictions,
+            rows("labels", said),
+            rows("labels", [(60, "x", "1")], 10),
+            rows("predictions", [(60, "x", "1")], 20),
+        ]
+        for stats in all_at_once_and_one_by_one(config(), messages):
+            assert {alert.subject for alert in stats.active if alert.kind == "label_quality"} == active
