@@ -85,6 +85,8 @@ class Outcomes:
         self._rates = Rates(saved.get("rates"))
         self._class_check = ClassCheck(self._intake.classes, saved.get("class_check"))
         self._labels_seen = int(saved.get("labels_seen", 0))
+        #: Versions that have a place; predictions of others may still wait, and nothing is concluded from those.
+        self._watched: set[str] = set(saved.get("watched", ()))
 
     def process(self, release: Release, clocks: Int64Array, silences: Sequence[SilenceChange]) -> Iterator[Outcome]:
         """Take the rows of a release, with their clocks (which never decrease); say what came of them, each at its row.
@@ -93,12 +95,12 @@ class Outcomes:
         """
         marks = self._watermark.released(release, clocks, silences)
         batches = self._intake.read(release, clocks)
-        for retired in batches.retired:
-            self._verdicts.forget(retired.version)
-            self._figures.forget(retired.version)
-            yield Gone(retired.column, retired.version, "labels")
+        changes = self._changes_of_versions(batches)
         start = place = 0
-        for stop in self._cuts(release, batches, self._forgotten(batches, clocks, marks)):
+        for stop in self._cuts(release, batches, self._forgotten(batches, clocks, marks), [row for row, *_ in changes]):
+            for row, version, comes in changes:
+                if start <= row < stop:
+                    yield from self._come_or_go(row, version, comes=comes)
             for outcome in self._take(batches, clocks, marks, start, stop):
                 yield replace(outcome, place=place) if isinstance(outcome, Judged | Settled) else outcome
                 place += 1
@@ -107,13 +109,33 @@ class Outcomes:
         lags = [lam - pi for pi, lam in map(self._rules.closes_after, self._rules.views)]
         self._watermark.forget(min(int(marks[-1]), int(clocks[-1]) + min(lags)))
 
-    def _cuts(self, release: Release, batches: Batches, forgotten: Int64Array) -> list[int]:
+    def _cuts(self, release: Release, batches: Batches, forgotten: Int64Array, changes: list[int]) -> list[int]:
         """Rows before which time has to be told, and the end."""
         late = np.flatnonzero(np.diff(release.late, prepend=False, append=False))
         labels = np.arange(self._labels_seen, self._labels_seen + len(batches.said_at)) + 1
         tiles = batches.said_at[labels % TILE == 0] + 1
-        cuts = np.unique(np.concatenate([late, tiles, forgotten + 1, [release.n]]))
+        cuts = np.unique(np.concatenate([late, tiles, forgotten + 1, changes, [release.n]]))
         return [int(row) for row in cuts[(cuts > 0) & (cuts <= release.n)]]
+
+    def _changes_of_versions(self, batches: Batches) -> list[tuple[int, str, bool]]:
+        """Rows with which a version begins to be watched, or is watched no longer."""
+        changes = [(retired.column, retired.version, False) for retired in batches.retired]
+        if batches.predictions is not None:
+            for code in np.unique(batches.predictions.versions).tolist():
+                version, rows = self._intake.versions.names[code], batches.predictions_at[batches.predictions.versions == code]
+                out = [*([] if version in self._watched else [-1]), *(row for row, gone, _ in changes if gone == version)]
+                again = np.searchsorted(rows, out, side="right")
+                changes += [(int(rows[i]), version, True) for i in np.unique(again[again < len(rows)])]
+        return sorted(changes)
+
+    def _come_or_go(self, row: int, version: str, *, comes: bool) -> Iterator[Gone]:
+        if comes:
+            self._watched.add(version)
+            return
+        self._watched.discard(version)
+        self._verdicts.forget(version)
+        self._figures.forget(version)
+        yield Gone(row, version, "labels")
 
     def _forgotten(self, batches: Batches, clocks: Int64Array, marks: Int64Array) -> Int64Array:
         """Rows with which a cohort is forgotten; past the end for one that outlives the release."""
@@ -155,6 +177,10 @@ class Outcomes:
         versions = self._intake.versions.names
         segments = {(field, code): name for field, code, name in self._intake.segment_names()}
         yield from self._figures.take(closed, row, versions, segments)
+        gone = [code for code in np.unique(closed.versions).tolist() if versions[code] not in self._watched]
+        for code in gone:
+            self._figures.forget(versions[code])
+        closed = _without(closed, gone) if gone else closed
         if closed.view.horizon or closed.view.kind == "amended":
             return
         if self._watermark.missed(closed.lam):
@@ -210,4 +236,12 @@ class Outcomes:
             "rates": self._rates.state(),
             "class_check": self._class_check.state(),
             "labels_seen": self._labels_seen,
+            "watched": sorted(self._watched),
         }
+
+
+def _without(closed: Closed, versions: Sequence[int]) -> Closed:
+    """Leave predictions of some versions out of a cohort."""
+    kept = ~np.isin(closed.versions, versions)
+    columns = ("times", "versions", "segments", "predicted", "scores", "actual", "status", "delays")
+    return replace(closed, **{name: getattr(closed, name)[..., kept] for name in columns})

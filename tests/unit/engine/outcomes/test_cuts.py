@@ -9,17 +9,18 @@ import numpy as np
 from schemas.config import Config
 from schemas.events import Announcement, Block, End, Message, Role, Source
 from streams.engine import Engine
+from streams.engine.roster import MOST_VERSIONS
 from streams.engine.stats import ModelStats
-from tests.worlds import START, block_of
+from tests.worlds import START, block_of, coded
 
 MINUTE = 60_000
 SOURCES: dict[Role, Source] = {"predictions": Source("p", 0), "labels": Source("l", 0)}
 
 
-def config(task: str = "binary") -> Config:
+def config(task: str = "binary", **given: str) -> Config:
     labels = {"topic": "l", "fields": {"id": "id", "label": "y"}, "horizon": "10m", "ages": [], "cohort": "1m", "grace": "1m"}
     predictions = {"topic": "p", "fields": {"id": "id", "prediction": "y"}}
-    sources = {"predictions": predictions, "labels": {**labels, "corrections": "5m", "min_rows": 1}}
+    sources = {"predictions": predictions, "labels": {**labels, "corrections": "5m", "min_rows": 1, **given}}
     return Config.model_validate({"version": 1, "models": [{"name": "fraud", "task": task, "sources": sources}]})
 
 
@@ -92,3 +93,20 @@ def test_of_cohorts_that_close_at_one_row_the_newest_says_whether_there_are_enou
         ]
         for stats in all_at_once_and_one_by_one(config(), messages):
             assert {alert.subject for alert in stats.active if alert.kind == "label_quality"} == active
+
+
+def test_labels_of_a_version_that_gave_up_its_place_bring_no_watch_of_it_back():
+    day = 24 * 60
+    versions = [*(str(i) for i in range(MOST_VERSIONS)), "new"]
+    minutes = [*(float(i) for i in range(MOST_VERSIONS)), 8.0 * day]
+    made = replace(rows("predictions", [(m, f"id-{v}", "1") for m, v in zip(minutes, versions, strict=True)]), versions=coded(versions))
+    labels = [rows("labels", [(m, "id-0", "1")], i) for i, m in enumerate([1, 8 * day + 1, 25 * day])]
+    last = replace(rows("predictions", [(25 * day, "x", "1")], 99), versions=coded(["new"]))
+    begin: list[Message] = [Announcement("fraud", tuple(SOURCES.values())), made, *labels, last]
+    ends: list[Message] = [End("fraud", source) for source in SOURCES.values()]
+    for together in (True, False):
+        engine = Engine(config(horizon="20d", cohort="1d"), {})
+        for messages in [[*begin, *ends]] if together else [[m] for m in [*begin, *ends]]:
+            engine.process(messages)
+        judged = engine.snapshot()["models"]["fraud"]["outcomes"]["verdicts"]["watches"]
+        assert {version for version, *_ in judged} == {*versions[1:-1]}
