@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from schemas.config import Model
 from schemas.config_labels import LabelsConfig
+from schemas.decoding.label_fields import NATURAL
 from schemas.errors import InvariantError
 from schemas.events import Codes, Fault, FloatArray, Int32Array, Int64Array
 from streams.engine.join.batches import Labels, Predictions
@@ -21,10 +22,8 @@ from streams.engine.release import BoolArray, Release
 from streams.engine.roster import Mine, Retired, Roster
 from streams.engine.rows import RoleRows, rows_of
 
-__all__ = ["NATURAL", "Batches", "Intake", "cut", "labels_of"]
+__all__ = ["Batches", "Intake", "cut", "labels_of"]
 
-#: Source of a label that names none.
-NATURAL = "natural"
 #: Sources of labels that are told apart, beside those that count.
 _MOST_SOURCES = 100
 #: Versions over the whole life of a model; the roster bounds how many there are at a time.
@@ -135,7 +134,7 @@ class Intake:
         self.counts["unusable_label"] += int((~given & ~both).sum())
         ids = [name for name, g in zip(rows.ids(), given.tolist(), strict=True) if g]
         revisions = rows.numbers(("label revision",))[0][given]
-        known = np.isfinite(revisions) & (np.abs(revisions) < 2**53)
+        known = (revisions >= 0) & (revisions < 2**63)  # as they are read: also times in ns, although floats tell only some of these apart
         labels = Labels(
             keys=keys_of(ids),
             times=rows.times()[given],

@@ -100,6 +100,12 @@ def test_revisions_are_whole_numbers_or_none() -> None:
     assert batch.revisions.tolist() == [3, -1, -1]
 
 
+def test_a_time_in_nanoseconds_is_a_revision_too() -> None:
+    of = model(fields={"revision": "r"})
+    first, second = read(of, labels(["1", "0"], label_revision=[1.7676085e18, 1.7676086e18])).labels.revisions.tolist()
+    assert 0 < first < second
+
+
 def test_versions_and_segments_have_codes_in_the_order_of_rows() -> None:
     block = predictions({}, prediction=["1"] * 3, version=["b", "a", "b"], segments=[["north", None, "south"]])
     of = model(segments=["region"], max_segments=1)
