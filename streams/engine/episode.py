@@ -10,8 +10,10 @@ from schemas.alerts import Severity
 from schemas.events import Position
 from streams.engine.story import Story
 
-__all__ = ["Episode", "Moment", "Stream", "as_plain", "is_over", "of_plain"]
+__all__ = ["ALL", "Episode", "Moment", "Stream", "as_plain", "is_over", "of_plain"]
 
+#: Segment of a stream that has every row.
+ALL = "all"
 _LISTS = ("deciding", "agreeing", "early", "recalled_by", "held_by")
 _STORIES = ("story", "sure", "past", "recalled", "held")
 #: Provisional changes of a stream that wait to be confirmed or withdrawn; of more, the oldest are left as they were told.

@@ -13,16 +13,16 @@ from schemas.config import LearnReference, Model
 from schemas.errors import InvariantError
 from schemas.events import Codes, Int32Array, Int64Array, Role
 from schemas.reference import Profile, Reference
+from streams.engine.episode import ALL
 from streams.engine.group import Group, Observation
 from streams.engine.learner import Learner
 from streams.engine.roster import Mine, Refused, Retired, Roster
 from streams.engine.rows import LABEL_COLUMNS, PREDICTION_COLUMNS, RoleRows
 
-__all__ = ["ALL", "Crowded", "Gone", "GroupKey", "Learnt", "Monitors", "References", "Seen", "Said", "Unreferenced"]
+__all__ = ["Crowded", "Gone", "GroupKey", "Learnt", "Monitors", "References", "Seen", "Said", "Unreferenced"]
 
 #: References by (model, version); version "default" serves all versions that have none of their own.
 References: TypeAlias = Mapping[tuple[str, str], Reference]
-ALL = "all"
 WEEK_S = 7 * 24 * 3600
 LEARN_BY_DEFAULT = 10_000
 

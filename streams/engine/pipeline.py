@@ -15,11 +15,12 @@ from schemas.alerts import Alert, iso
 from schemas.config import Config, Model
 from schemas.events import RESERVED_SUBJECTS, Int64Array, Message, Position, Role
 from streams.engine.alerting import AlertPolicy, Moment, Stream
+from streams.engine.episode import ALL
 from streams.engine.faults import FaultCounts
 from streams.engine.feed import FEED, INSTANT_MS, Clear, Feed, Raise, feed_stream
 from streams.engine.group import Observation
 from streams.engine.join.chunk import Arrays
-from streams.engine.monitors import ALL, Crowded, Gone, GroupKey, Learnt, Monitors, References, Seen, Unreferenced
+from streams.engine.monitors import Crowded, Gone, GroupKey, Learnt, Monitors, References, Seen, Unreferenced
 from streams.engine.outcomes import COVERAGE_LOW, Judged, Outcomes, Settled
 from streams.engine.release import Release
 from streams.engine.roster import MOST_VERSIONS, REMINDED_AFTER_MS, RETIRED_AFTER_MS

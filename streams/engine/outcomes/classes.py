@@ -98,9 +98,10 @@ class Classes:
         """Give codes to classes not seen before, by the place (`at`) of the rows in which they appear first."""
         new: dict[str, int] = {}
         for column, at in columns:
-            for code in first_appearances(column.codes):
-                row = int(at[int(np.argmax(column.codes == code))])
-                new[column.values[code]] = min(row, new.get(column.values[code], row))
+            for code, place in zip(*(found.tolist() for found in np.unique(column.codes, return_index=True)), strict=True):
+                if code >= 0:
+                    name = column.values[code]
+                    new[name] = min(int(at[place]), new.get(name, int(at[place])))
         for name in sorted(new, key=lambda name: (new[name], name)):
             if self._names.code(name) < 0 and self.beyond is None:
                 self.beyond = name

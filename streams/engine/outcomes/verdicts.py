@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from schemas.config import Model
 from schemas.events import FloatArray, Int64Array
 from streams.engine.alerting import Stream
+from streams.engine.episode import ALL
 from streams.engine.feed import Clear, Raise
 from streams.engine.group import Observation
 from streams.engine.join.batches import EXCLUDED, LABELLED, Closed
-from streams.engine.monitors import ALL
 from streams.engine.outcomes.intake import labels_of
 from streams.engine.outcomes.watch import Watch
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from streams.engine.episode import ALL
 from streams.engine.performance.metric import Metric, badness
 from streams.engine.performance.tally import Tally
 
 __all__ = ["ALL", "worst_group"]
-
-#: The segment that has every row.
-ALL = "all"
 
 
 def worst_group(tallies: Mapping[str, Tally], metric: str, min_rows: int, classes: Sequence[str] = ()) -> tuple[str, Metric] | None:

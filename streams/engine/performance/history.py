@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from streams.engine.performance.groups import ALL
+from streams.engine.episode import ALL
 from streams.engine.performance.tally import Tally
 
 __all__ = ["MOST_GROUPS", "MOST_OF_SEGMENT", "MOST_RECORDS", "CohortRecord", "PerformanceHistory"]

@@ -72,7 +72,8 @@ def test_settings(folder: Folder, top: str, remark: str) -> None:
         (
             "binary",
             ALL[:-1] + ", meaning: time_to_event}",
-            "warning models[0].sources.labels.fields: time_to_event goes by when the event happened, and this is when its record was written",
+            "warning models[0].sources.labels.fields: time_to_event goes by when the event happened, and this is when its record was"
+            " written",
         ),
         ("none", ALL, "warning models[0].sources.labels: labels are configured but task is none: they are counted, not joined"),
         (
