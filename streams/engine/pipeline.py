@@ -185,7 +185,7 @@ class Pipeline:
             return
         self._reset = False
         why = "its detectors begin anew after a change of the configuration or the reference"
-        yield from self._policy.forget(at, lambda stream: stream.version != FEED, why)
+        yield from self._policy.forget(at, lambda stream: stream.version != FEED or stream.subject in RESERVED_SUBJECTS, why)
         said = f"{self._model.name}: the configuration, a reference or driftsonde itself has changed; all detectors begin anew"
         yield from self._tell(Raise(0, feed_stream("state"), "monitoring", "info", said, lasting_ms=INSTANT_MS), at)
 

@@ -132,3 +132,15 @@ def test_predictions_without_any_label_are_given_up_and_both_is_told():
     )
     assert [alert.data.subject for alert in alerts if alert.data.kind == "label_quality"] == ["label_evictions"]
     assert stats(engine).label_remark == "no label has come for any of 2000 predictions: nothing is known of how good the model is"
+
+
+def test_what_was_wrong_with_labels_is_closed_when_labels_are_configured_no_longer():
+    engine = Engine(config(), {})
+    ghosts = labels({f"ghost-{i}": 1 + i / 100 for i in range(3000)})
+    alerts = engine.process([Announcement("fraud", ALL), predictions([0.2, 3000]), ghosts, *(tick(source, 3000) for source in ALL)])
+    alerts += engine.process([labels({f"more-{i}": 2900 + i / 100 for i in range(2000)}, first=3000), tick(LABELS, 5000)])
+    assert [(a.data.subject, a.data.state) for a in alerts if a.data.kind == "label_quality"] == [("label_unmatched", "firing")]
+    plain = {"name": "fraud", "task": "binary", "sources": {"predictions": {"topic": "p", "fields": {"id": "id", "prediction": "y"}}}}
+    again = Engine(Config.model_validate({"version": 1, "models": [plain]}), {}, state=engine.snapshot())
+    said = again.process([predictions([4000], first=3000), tick(LABELS, 5000), tick(OTHER_LABELS, 3000), tick(PREDICTIONS, 3001)])
+    assert ("label_unmatched", "resolved") in [(a.data.subject, a.data.state) for a in said]
