@@ -8,6 +8,7 @@ never seen. Its log-bet for a row in bin b is
 so that exp(θ φ - ψ) has mean 1 under the reference p. ε is the tolerated shift, τ the inflation of the direction by
 autocorrelation. The last term pays for knowing p from m rows only: an error of the reference multiplies the false-alarm rate by
 exp(2 ln(A)² / (θ² m)) on average, and losing ln(A)/m per row takes that back for every θ; ¾ is enough, because S overshoots A.
+Categories are a matter of their own: see `detectors.esr_categories`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from detectors.base import FloatArray
+from detectors.esr_categories import bet_order, sorted_errors
 from detectors.histogram import ESR_PERCENTS, Bins, category_bins, number_bins
 from detectors.scores import scores
 from schemas.reference import NumericProfile, Profile
@@ -131,8 +133,11 @@ def build_table(
     rows = max(bins.rows, 1)
     shares = bins.shares()
     stake = _PENALTY * log_a / rows
+    if bins.categorical:
+        inflation = (max(inflation),) * len(inflation)  # learnt in the order of frequency, not in that of the bets
     smooth, smooth_weights = _smooth_bets(bins, shares, direction, log_a, tolerance, inflation)
     special, special_weights = _special_bets(bins, shares)
+    errors = sorted_errors(bins) if bins.categorical else 0.0
     columns, weights = smooth + special, smooth_weights + special_weights
     memories: FloatArray = np.zeros(0)
     if direction == "both":
@@ -145,7 +150,7 @@ def build_table(
         memories=memories,
         weights=np.array(weights) / sum(weights),
         inflation=max(inflation),
-        penalty=_PLUG_IN_PENALTY * log_a / rows + tolerance * tolerance / 2,
+        penalty=_PLUG_IN_PENALTY * (log_a + errors / 2) / rows + tolerance * tolerance / 2,
         log_threshold=log_a,
         tolerance=tolerance,
     )
@@ -163,7 +168,7 @@ def _smooth_bets(
     inflation: tuple[float, ...],
 ) -> _Bets:
     """Bets along the directions; when the reference is too small for all of one-sided bets, the coarsest stays."""
-    directions = scores(bins.counts)
+    directions = _directions(bins)
     columns, weights, spreads = [], [], []
     for k, shift, weight in _BOTH if direction == "both" else _UP:
         score = np.append(directions[k], 0.0)  # a missing value says nothing about the direction
@@ -177,6 +182,14 @@ def _smooth_bets(
     if not kept and direction == "up" and spreads:
         kept = [spreads.index(min(spreads))]
     return [columns[i] for i in kept], [weights[i] for i in kept]
+
+
+def _directions(bins: Bins) -> FloatArray:
+    """Scores of the bins in the directions, (4, bins)."""
+    if not bins.categorical:
+        return scores(bins.counts)
+    order = bet_order(bins)
+    return scores(bins.counts[order])[:, np.argsort(order)]
 
 
 def _special_bets(bins: Bins, shares: FloatArray) -> _Bets:
