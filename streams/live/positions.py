@@ -15,7 +15,7 @@ from faust.types import TP
 
 from schemas.config import Config
 from schemas.errors import BrokerError
-from schemas.events import Source
+from schemas.events import Source, Tick
 from streams.live.checkpoints import Checkpointer
 from streams.live.health import Place
 from streams.live.journal import Journal
@@ -70,8 +70,10 @@ class LivePositions:
         self.restored = False
         journal = {tp.partition: offset for tp, offset in committed.items() if tp.topic == self._config.journal_topic}
         sources = {tp: offset for tp, offset in committed.items() if tp.topic in self._journal.models}
+        before = self.sources
         restored, self.sources = await asyncio.gather(self._checkpointer.restore(journal), self._resume_sources(sources))
         await self._check_cursors()
+        await self._revoke_idleness({tp: sources[tp] for tp, progress in self.sources.items() if before.get(tp) is not progress})
         self.reassigned.set()
         self.restored = True
         positions = {TP(self._config.journal_topic, p): offset for p, offset in restored.items()}
@@ -139,6 +141,17 @@ class LivePositions:
             for tp in mine:
                 if cursors[tp] > bounds[tp.partition].next:
                     raise _made_anew(tp, bounds[tp.partition].next, cursors[tp])
+
+    async def _revoke_idleness(self, taken: Mapping[TP, int | None]) -> None:
+        """Tell the models, before anything is read, that nobody knows whether these sources are at their end.
+
+        What the engine has last heard may be from before a crash: a source that was idle then would be passed by while its backlog
+        waits behind that of the others. Where nothing is committed it has heard nothing.
+        """
+        for tp, offset in taken.items():
+            for model in self._journal.models[tp.topic] if offset is not None else ():
+                tick = Tick(model, Source(tp.topic, tp.partition), offset or 0, idle_ms=0)
+                self.sources[tp].acknowledgements.add(await self._outlet.journal(self._journal.record(tick)))
 
     async def _settle(self, tp: TP, progress: SourceProgress) -> int:
         standing, now = self._consumer().standing(tp), monotonic()
