@@ -1,4 +1,4 @@
-"""No test asserts how long something takes: an example of a property may take what a busy machine needs (hypothesis' own CI profile agrees)."""
+"""No test asserts how long something takes: a property may take what a busy machine needs (hypothesis' own CI profile agrees)."""
 
 from __future__ import annotations
 
