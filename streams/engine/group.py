@@ -25,7 +25,7 @@ from streams.engine.history import History
 from streams.engine.rows import RoleRows
 from streams.engine.story import Series, Story, effect_of, kind_of_change, measure_of, rounded, summarise
 
-__all__ = ["Group", "Observation"]
+__all__ = ["Group", "Observation", "share_of_role"]
 
 #: Rows between false alarms of one subject: fewer can not be calibrated; more are beyond what floats can tell.
 LEAST_ARL0, LARGEST_ARL0 = 1e3, 1e15
@@ -288,6 +288,13 @@ class Group:
         """Everything needed to go on with the same configuration and reference."""
         banks = [{"bank": s.bank.state(), "last": {str(r): _plain(f) for r, f in s.last.items()}} for s in self._slots]
         return {"banks": banks, "history": self._history.state()}
+
+
+def share_of_role(model: Model) -> float:
+    """Part of the model's false-alarm budget that falls to the rows of one role: half of it to all of them where there are segments."""
+    sources = model.sources
+    roles = (sources.features is not None) + (sources.predictions is not None) + model.joins_labels
+    return 1 / roles / (2 if model.segments else 1)
 
 
 def _plain(f: Finding) -> dict[str, Any]:

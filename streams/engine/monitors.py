@@ -14,10 +14,10 @@ from schemas.errors import InvariantError
 from schemas.events import Codes, Int32Array, Int64Array, Role
 from schemas.reference import Profile, Reference
 from streams.engine.episode import ALL
-from streams.engine.group import Group, Observation
+from streams.engine.group import Group, Observation, share_of_role
 from streams.engine.learner import Learner
 from streams.engine.roster import Mine, Refused, Retired, Roster
-from streams.engine.rows import LABEL_COLUMNS, PREDICTION_COLUMNS, RoleRows
+from streams.engine.rows import LABEL_COLUMNS, PREDICTION_COLUMNS, RoleRows, first_appearances
 
 __all__ = ["Crowded", "Gone", "GroupKey", "Learnt", "Monitors", "References", "Seen", "Said", "Unreferenced"]
 
@@ -154,7 +154,7 @@ class Monitors:
     def _with_a_place(self, field: str, taken: set[str], codes: Int32Array, values: Sequence[str]) -> dict[int, str]:
         """Segments of a batch that are watched, by code; new ones take places in the order in which they appear."""
         watched = {}
-        for code in _by_first_appearance(codes):
+        for code in first_appearances(codes):
             segment = f"{field}={values[code]}"
             if segment in taken or len(taken) < self._model.max_segments:
                 taken.add(segment)
@@ -217,13 +217,11 @@ class Monitors:
     def _group(self, key: GroupKey, profiles: Mapping[str, Profile], reference: Reference, state: Mapping[str, Any] | None = None) -> Group:
         mine = {n: p for n, p in profiles.items() if (n in PREDICTION_COLUMNS) == (key.role == "predictions") and n not in LABEL_COLUMNS}
         whole = self._learnt.get(key._replace(segment=ALL), reference)  # a segment's budget is counted in the model's rows
-        sources = self._model.sources
-        roles = (sources.features is not None) + (sources.predictions is not None) + self._model.joins_labels
         return Group(
             self._model,
             mine,
             rows_per_week=whole.rows_per_second * WEEK_S,
-            share=1 / roles / (2 if self._model.segments else 1),
+            share=share_of_role(self._model),
             reference_hash=reference.content_hash,
             state=state,
         )
@@ -295,9 +293,3 @@ class Monitors:
         self._segments = {(version, role, field): set(values) for version, role, field, values in state["segments"]}
         self.faults.update({(subject, reason): n for subject, reason, n in state["faults"]})
         self.unmonitored.update(state["unmonitored"])
-
-
-def _by_first_appearance(codes: Int32Array) -> list[int]:
-    """Distinct codes that are not -1, in order of first appearance: which segments are taken must not depend on batches."""
-    found, first = np.unique(codes, return_index=True)
-    return [int(found[i]) for i in np.argsort(first) if found[i] >= 0]

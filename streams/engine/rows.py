@@ -16,7 +16,7 @@ import numpy as np
 from schemas.events import Codes, Fault, FloatArray, Int32Array, Int64Array, Position, Role
 from streams.engine.release import BoolArray, Piece, Release
 
-__all__ = ["LABEL_COLUMNS", "PREDICTION_COLUMNS", "RoleRows", "position_at", "rows_of", "time_at"]
+__all__ = ["LABEL_COLUMNS", "PREDICTION_COLUMNS", "RoleRows", "first_appearances", "position_at", "rows_of", "time_at"]
 
 _Column = TypeVar("_Column", Int64Array, Int32Array, BoolArray)
 
@@ -174,6 +174,18 @@ def rows_of(release: Release, role: Role) -> RoleRows | None:
     mapped = place[order[at]]
     in_order = bool((np.diff(mapped) > 0).all())
     return RoleRows(role, tuple(p for p, m in zip(pieces, mine, strict=True) if m), None if in_order else mapped, at)
+
+
+def first_appearances(codes: Int32Array) -> list[int]:
+    """Distinct codes that are not -1, in order of first appearance: what goes by it does not depend on batches.
+
+    Examples
+    --------
+    >>> first_appearances(np.array([2, -1, 0, 2], np.int32))
+    [2, 0]
+    """
+    found, first = np.unique(codes, return_index=True)
+    return [int(found[i]) for i in np.argsort(first) if found[i] >= 0]
 
 
 def position_at(release: Release, row: int) -> Position:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from schemas.events import Codes, FloatArray, Int32Array
 from schemas.labels import class_of
-from streams.engine.rows import RoleRows
+from streams.engine.rows import RoleRows, first_appearances
 
 __all__ = ["MOST_CLASSES", "OTHER_CLASS", "Classes", "Names", "texts_of"]
 
@@ -126,26 +126,11 @@ class Classes:
 def texts_of(rows: RoleRows, name: str, *, binary: bool) -> Codes:
     """Class that each row names in column `name`, whether it is written as a number or as a string."""
     values: dict[str, int] = {}
-    codes = np.full(len(rows), -1, np.int32)
-    if name in rows_names(rows, "category"):
-        column = rows.category(name)
-        table = [values.setdefault(class_of(v, binary=binary), len(values)) for v in column.values]
-        codes = np.array([*table, -1], np.int32)[column.codes]
-    if name in rows_names(rows, "number"):
-        numbers = rows.numbers((name,))[0]
-        given = np.isfinite(numbers)
-        distinct, inverse = np.unique(numbers[given], return_inverse=True)
-        of_number = [values.setdefault(class_of(float(v), binary=binary), len(values)) for v in distinct]
-        codes[given] = np.array(of_number, np.int32)[inverse]
+    column, numbers = rows.category(name), rows.numbers((name,))[0]
+    table = [values.setdefault(class_of(v, binary=binary), len(values)) for v in column.values]
+    codes = np.array([*table, -1], np.int32)[column.codes]
+    given = np.isfinite(numbers)
+    distinct, inverse = np.unique(numbers[given], return_inverse=True)
+    of_number = [values.setdefault(class_of(float(v), binary=binary), len(values)) for v in distinct]
+    codes[given] = np.array(of_number, np.int32)[inverse]
     return Codes(tuple(values), codes)
-
-
-def rows_names(rows: RoleRows, kind: str) -> set[str]:
-    """Names of all columns of one kind that the blocks of these rows have."""
-    return {n for p in rows.pieces for n in (p.block.number_names if kind == "number" else p.block.category_names)}
-
-
-def first_appearances(codes: Int32Array) -> list[int]:
-    """Distinct codes that are not -1, in order of first appearance."""
-    found, first = np.unique(codes, return_index=True)
-    return [int(found[i]) for i in np.argsort(first) if found[i] >= 0]

@@ -72,20 +72,24 @@ class Intake:
     def read(self, release: Release, clocks: Int64Array) -> Batches:
         """Make the batches of a release; `clocks` are those of its rows, which never decrease."""
         predictions, labels = rows_of(release, "predictions"), rows_of(release, "labels")
-        if not self._numeric:
-            roles = ((predictions, "prediction"), (None if self._events else labels, "label"))
-            self.classes.learn([(self._texts(rows, name), rows.at.tolist()) for rows, name in roles if rows is not None])
+        made_texts, given_texts = self._texts(predictions, "prediction"), self._texts(labels, "label")
+        roles = ((predictions, made_texts), (None if self._events else labels, given_texts))
+        self.classes.learn([(texts, rows.at.tolist()) for rows, texts in roles if rows is not None and texts is not None])
         nothing, named = np.empty(0, np.int64), list[Named]()
-        made, made_at, retired = (None, nothing, []) if predictions is None else self._predictions(release, predictions, clocks, named)
-        given, given_at, said_at = (None, nothing, nothing) if labels is None else self._labels(release, labels, named)
+        made, made_at, retired = None, nothing, list[Retired]()
+        if predictions is not None:
+            made, made_at, retired = self._predictions(release, predictions, made_texts, clocks, named)
+        given, given_at, said_at = None, nothing, nothing
+        if labels is not None:
+            given, given_at, said_at = self._labels(release, labels, given_texts, named)
         return Batches(made, made_at, given, given_at, said_at, tuple(named), retired)
 
     def _predictions(
-        self, release: Release, rows: RoleRows, clocks: Int64Array, named: list[Named]
+        self, release: Release, rows: RoleRows, texts: Codes | None, clocks: Int64Array, named: list[Named]
     ) -> tuple[Predictions, Int64Array, list[Retired]]:
         versions, retired = self._versions(rows, clocks)
         scores = rows.numbers(("score",))[0]
-        predicted, beyond = self._values(rows, "prediction")
+        predicted, beyond = self._values(rows, "prediction", texts)
         if self._binary:
             named.append(Named.of(rows.at, "predictions", predicted, beyond))
             decided = np.where(np.isfinite(scores), (scores >= self._model.threshold).astype(np.float64), np.nan)
@@ -125,8 +129,8 @@ class Intake:
             codes[mine] = self.versions.code(version)
         return codes, retired
 
-    def _labels(self, release: Release, rows: RoleRows, named: list[Named]) -> tuple[Labels, Int64Array, Int64Array]:
-        values, beyond = self._values(rows, "label")
+    def _labels(self, release: Release, rows: RoleRows, texts: Codes | None, named: list[Named]) -> tuple[Labels, Int64Array, Int64Array]:
+        values, beyond = self._values(rows, "label", texts)
         if self._binary and not self._events:
             named.append(Named.of(rows.at, "labels", values, beyond))
         both = rows.has_role("predictions")  # such a record has no label yet where it is null
@@ -156,19 +160,19 @@ class Intake:
         others = self.sources.coded(Codes(values, np.where(counted, np.int32(-1), given)))
         return np.where(counted, 0, np.where(others < 0, _MOST_SOURCES, others) + 1).astype(np.int16)
 
-    def _values(self, rows: RoleRows, name: str) -> tuple[FloatArray, BoolArray]:
+    def _values(self, rows: RoleRows, name: str, texts: Codes | None) -> tuple[FloatArray, BoolArray]:
         """Class code or number of each row, NaN where there is none; and where there is a class that has no code."""
-        if self._numeric:
+        if texts is None:
             return rows.numbers((name,))[0], np.zeros(len(rows), np.bool_)
-        texts = self._texts(rows, name)
         if self._events and name == "label":  # that there is one says that it happened, whatever it is called
             return np.where(texts.codes < 0, np.nan, 1.0), np.zeros(len(rows), np.bool_)
         codes, beyond = self.classes.coded(texts)
         self.counts["unexpected_class"] += int(beyond.sum())
         return codes, beyond
 
-    def _texts(self, rows: RoleRows, name: str) -> Codes:
-        return texts_of(rows, name, binary=self._binary)
+    def _texts(self, rows: RoleRows | None, name: str) -> Codes | None:
+        """Class that each row names; None where there are no rows, or no classes."""
+        return None if rows is None or self._numeric else texts_of(rows, name, binary=self._binary)
 
     def segment_names(self) -> Iterator[tuple[int, int, str]]:
         """Yield (field, code, "field=value") of every value watched."""

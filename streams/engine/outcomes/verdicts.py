@@ -24,7 +24,7 @@ from schemas.events import FloatArray, Int64Array
 from streams.engine.alerting import Stream
 from streams.engine.episode import ALL
 from streams.engine.feed import Clear, Raise
-from streams.engine.group import Observation
+from streams.engine.group import Observation, share_of_role
 from streams.engine.join.batches import EXCLUDED, LABELLED, Closed
 from streams.engine.outcomes.intake import labels_of
 from streams.engine.outcomes.watch import Watch
@@ -81,8 +81,7 @@ class Verdicts:
         self._watches: dict[tuple[str, str, str, str], Watch] = {}  # by version, segment, view, subject
         self._pools: dict[tuple[str, str], dict[str, NDArray[Any]]] = {}  # cohorts too small to be judged alone, by version and view
         self.suppressed: Counter[str] = Counter()
-        roles = sum(source is not None for _, source in model.sources.items())
-        self._budget = 1 / roles / (2 if model.segments else 1)
+        self._budget = share_of_role(model)
         losses = 2 if model.task == "binary" else 1
         self._streams = (1 + len(labels.ages)) * (losses + 1) + 1 + self._judged_by_coverage
         if state is not None:
