@@ -38,7 +38,7 @@ def check(
     if errors := [read.problem(remark.path, remark.message) for remark in remarks if remark.level == "error"]:
         raise ConfigError(errors)
     for model in read.value.models:
-        if (labels := model.sources.labels) and model.task != "none":
+        if (labels := model.sources.labels) and model.joins_labels:
             positive = f"; the positive class is {model.positive!r}" if model.task == "binary" else ""
             typer.echo(f"model {model.name!r}: labels: {labels.understood()}{positive}")
     references = load_references(read.value, config.parent)

@@ -16,12 +16,12 @@ tile says is said at its last row, and says again what still holds: whoever hear
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from streams.engine.feed import Clear, Raise, feed_stream
+from streams.engine.performance.intervals import wilson
 
 __all__ = ["TILE", "Rates", "least_share"]
 
@@ -64,14 +64,8 @@ def least_share(hits: int, n: int) -> float:
     --------
     >>> round(least_share(20, 1000), 4), least_share(0, 1000)
     (0.0104, 0.0)
-
-    References
-    ----------
-    E. B. Wilson (1927), Probable inference, the law of succession, and statistical inference, JASA 22.
     """
-    share, slack = hits / n, _SURE * _SURE / n
-    centre, half = share + slack / 2, math.sqrt(slack * (share * (1 - share) + slack / 4))
-    return max((centre - half) / (1 + slack), 0.0)
+    return wilson(hits, n, errors=_SURE)[0]
 
 
 class Rates:

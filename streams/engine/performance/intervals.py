@@ -32,8 +32,8 @@ Numbers = TypeVar("Numbers", float, FloatArray)
 _Z = NormalDist().inv_cdf(0.975)
 
 
-def wilson(hits: int, n: int) -> Interval:
-    """Interval of a proportion, `hits` of `n` > 0.
+def wilson(hits: int, n: int, *, errors: float = _Z) -> Interval:
+    """Interval of a proportion, `hits` of `n` > 0, so many standard errors to either side.
 
     Wilson (1927), Probable inference, the law of succession, and statistical inference, JASA 22: it stays within [0, 1] and is right
     for rare events, where the textbook's p ± z·se is not.
@@ -42,20 +42,20 @@ def wilson(hits: int, n: int) -> Interval:
     >>> low, round(high, 3)
     (0.0, 0.071)
     """
-    low, high = _wilson(hits / n, float(n))
+    low, high = _wilson(hits / n, float(n), errors)
     return 0.0 if hits == 0 else low, 1.0 if hits == n else high
 
 
 def wilson_ends(hits: Int64Array, n: Int64Array) -> tuple[FloatArray, FloatArray]:
     """Return the lower and the upper ends of Wilson's intervals of many proportions at once."""
-    low, high = _wilson(hits / n, n.astype(np.float64))
+    low, high = _wilson(hits / n, n.astype(np.float64), _Z)
     return np.where(hits == 0, 0.0, low), np.where(hits == n, 1.0, high)
 
 
-def _wilson(p: Numbers, n: Numbers) -> tuple[Numbers, Numbers]:
-    z2 = _Z * _Z
+def _wilson(p: Numbers, n: Numbers, errors: float) -> tuple[Numbers, Numbers]:
+    z2 = errors * errors
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z * (p * (1 - p) / n + z2 / (4 * n * n)) ** 0.5 / (1 + z2 / n)
+    half = errors * (p * (1 - p) / n + z2 / (4 * n * n)) ** 0.5 / (1 + z2 / n)
     return centre - half, centre + half
 
 
