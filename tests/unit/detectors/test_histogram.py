@@ -63,7 +63,7 @@ def test_any_finite_values_are_all_counted_in_increasing_finite_edges(values, re
     assert fine.counts.sum() == len(data)
     assert (fine.counts >= 0).all()
     assert np.isfinite(fine.edges).all()
-    assert (np.diff(fine.edges) > 0).all()
+    assert (fine.edges[1:] > fine.edges[:-1]).all()  # their difference may be more than a float holds
 
 
 def test_a_profile_survives_json_to_the_last_bit():
